@@ -1,0 +1,1 @@
+"""Pure data and maths that every floor above shares; no torch, nothing heavy at import."""

@@ -1,0 +1,70 @@
+"""The contract of an evaluator: estimate how good a proposal is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from autonas.core.objective import Metric
+from autonas.core.trial import Proposal, Result, Trial
+from autonas.data.task import Task
+from autonas.search_space.space import SearchSpace
+from autonas.training.learner import Report, go_on
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator(ABC):
+    """Estimates the performance of proposals on a task.
+
+    Parameters
+    ----------
+    metric : Metric
+        What ``Result.values`` holds the loss of.
+    seed : int
+    device : str
+    """
+
+    offers: ClassVar[frozenset[str]] = frozenset()
+    shared_state: ClassVar[bool] = False
+
+    def __init__(self, metric: Metric, *, seed: int = 0, device: str = "cpu") -> None:
+        self.metric = metric
+        self.seed = seed
+        self.device = device
+
+    def prepare(self, space: SearchSpace, task: Task) -> None:
+        """Called once in each process before the first evaluation."""
+        self.space, self.task = space, task
+
+    def observe(self, trial: Trial) -> None:
+        """Called in the main process with every finished trial."""
+
+    @abstractmethod
+    def evaluate(
+        self,
+        proposal: Proposal,
+        parent: Path | None,
+        workdir: Path,
+        report: Report = go_on,
+        seconds: float | None = None,
+    ) -> Result:
+        """Evaluate one proposal.
+
+        Parameters
+        ----------
+        proposal : Proposal
+        parent : path or None
+            Checkpoint folder of the parent trial, if the proposal names one.
+        workdir : path
+            Existing empty folder; what is left in it is the trial's checkpoint.
+        report : callable
+            ``report(progress, values) -> go on?``
+        seconds : float or None
+            Time slice: schedules end with it.  None: nothing reads a clock.
+
+        Returns
+        -------
+        Result; a failure of the model is a result with its reason, never an exception.
+        """

@@ -1,0 +1,1 @@
+"""Search spaces: a conditional ConfigSpace plus the families that turn a configuration into a model."""

@@ -1,0 +1,1 @@
+"""How one model is trained on every fold of a task."""

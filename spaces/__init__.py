@@ -1,0 +1,1 @@
+"""The library of search spaces: YAML files, installed as ``autonas.spaces``."""
