@@ -22,6 +22,8 @@ _ARRAY, _BYTES = "$array", "$bytes"
 
 
 def _pack(node: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(node, np.ndarray | bytes):
+        path = f"{len(arrays)}{path}"  # the number keeps {"a/b": x} and {"a": {"b": y}} apart
     if isinstance(node, np.ndarray):
         arrays[path] = np.ascontiguousarray(node)
         return {_ARRAY: path, "shape": list(node.shape)}

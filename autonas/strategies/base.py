@@ -31,7 +31,9 @@ class Strategy(ABC):
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, space: SearchSpace, objectives: Sequence[str] = ("loss",), *, seed: int = 0, **options: Any) -> None:
+    def __init__(
+        self, space: SearchSpace, objectives: Sequence[str] = ("loss",), *, seed: int = 0, **options: Any
+    ) -> None:
         self.space = space
         self.objectives = tuple(objectives)
         self.seed = seed

@@ -1,0 +1,5 @@
+"""From many members' out-of-fold predictions to one model: greedy selection, then a second layer."""
+
+from autonas.ensemble.fit import SIZE, Ensemble, fit_ensemble
+
+__all__ = ["Ensemble", "fit_ensemble", "SIZE"]

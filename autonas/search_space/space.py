@@ -1,0 +1,400 @@
+"""A search space: one conditional ConfigSpace, and what turns one of its configurations into a learner.
+
+ConfigSpace is the one encoding that every search backend consumes.  Configurations cross this boundary as dicts of
+plain Python values, active hyperparameters only, in a fixed order: equal configurations are equal as JSON.  A space
+from a file (see ``load``) has a top categorical ``model`` over its kinds (Mendoza et al 2016); a space made here from
+a bare ConfigSpace needs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autonas.core.trial import Config, Value, config_key
+from autonas.data.task import Problem
+from autonas.errors import SpaceError, unknown
+from autonas.search_space.strict import near
+from autonas.training.learner import Learner
+
+if TYPE_CHECKING:
+    from ConfigSpace import Configuration, ConfigurationSpace
+
+__all__ = ["Build", "PortfolioEntry", "SearchSpace"]
+
+Build = Callable[[dict[str, Value], Problem, int, str], Learner]
+"""``build(config, problem, seed, device)`` of a space that was made without a file."""
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class PortfolioEntry:
+    """A strong configuration that runs before the strategy speaks.
+
+    Parameters
+    ----------
+    config : mapping
+        Complete and valid.
+    share : float
+        Part of the time limit that it may use, in (0, 1].
+    when : mapping
+        For which data it is meant: ``min_rows``, ``max_rows``, ``min_columns``, ``max_columns`` (inclusive),
+        ``kind``, ``text``, ``categories``.  Empty: for all.
+    """
+
+    config: Config
+    share: float
+    when: Mapping[str, Value] = field(default_factory=dict)
+
+    def holds(self, facts: Mapping[str, Any]) -> bool:
+        """Whether the entry is meant for data with these facts; a fact that is not given holds for nothing."""
+        for key, wanted in self.when.items():
+            bound, _, name = key.rpartition("_")
+            given = facts.get(name)
+            if given is None:
+                return False
+            if bound == "min":
+                fits = given >= wanted
+            elif bound == "max":
+                fits = given <= wanted
+            else:
+                fits = given == wanted
+            if not fits:
+                return False
+        return True
+
+
+class SearchSpace:
+    """Conditional space of configurations.
+
+    Parameters
+    ----------
+    configspace : ConfigurationSpace
+    build : callable or None
+        Makes the learner of a configuration (see :data:`Build`); None: the family of its kind does.  Worker
+        processes get the space pickled, so with several of them it must be a function of a module.
+    name, title, modality : str
+    families : mapping of str to str
+        Family of each kind, the choices of the categorical ``model``.
+    networks : collection of str
+        Kinds that are trained as networks.
+    portfolio : sequence of PortfolioEntry
+        Cheapest first.
+
+    Attributes
+    ----------
+    source : str
+        The expanded space as canonical JSON, for the journal.
+    hash : str
+        SHA-256 of the source.
+    """
+
+    def __init__(
+        self,
+        configspace: ConfigurationSpace,
+        build: Build | None = None,
+        *,
+        name: str = "space",
+        title: str = "",
+        modality: str = "tabular",
+        families: Mapping[str, str] | None = None,
+        networks: Collection[str] = (),
+        portfolio: Sequence[PortfolioEntry] = (),
+    ) -> None:
+        _check(configspace)
+        self.configspace = configspace
+        self.name = name
+        self.title = title
+        self.modality = modality
+        self.families = dict(families or {})
+        self.networks = frozenset(networks)
+        self.portfolio_entries = tuple(portfolio)
+        self._build = build
+
+    def __repr__(self) -> str:
+        return f"SearchSpace({self.name!r}, {len(self.configspace)} hyperparameters)"
+
+    @cached_property
+    def source(self) -> str:
+        """The expanded space as canonical JSON."""
+        expanded = self.configspace.to_serialized_dict()
+        parts = {key: expanded[key] for key in ("hyperparameters", "conditions", "forbiddens")}
+        return json.dumps({"families": self.families, **parts}, sort_keys=True, default=str)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the source, hexadecimal."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    @property
+    def finite(self) -> bool:
+        """Whether every hyperparameter has finitely many values."""
+        return math.isfinite(self.configspace.estimate_size())
+
+    # --- points ------------------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, seed: int | Sequence[int] = 0) -> list[dict[str, Value]]:
+        """``n`` configurations, drawn uniformly and independently.
+
+        Parameters
+        ----------
+        n : int
+        seed : int or sequence of int
+            Numbers in [0, 2**32); equal seeds give equal configurations, whatever was drawn before.
+        """
+        return self._from_vectors([drawn.get_array() for drawn in self.sample_configurations(n, seed)])
+
+    def sample_configurations(self, n: int, seed: int | Sequence[int] = 0) -> list[Configuration]:
+        """As :meth:`sample`, in ConfigSpace's own objects."""
+        space = self.configspace
+        before, space.random = space.random, np.random.RandomState(seed)
+        try:
+            return space.sample_configuration(n) if n != 1 else [space.sample_configuration()]
+        finally:
+            space.random = before
+
+    def grid(self) -> Iterator[dict[str, Value]]:
+        """Every configuration of a finite space, once, the first hyperparameters slowest.
+
+        Raises
+        ------
+        SpaceError
+            If the space is not finite.
+        """
+        if not self.finite:
+            raise SpaceError(
+                f"The space {self.name!r} has continuous hyperparameters, so nobody can list it: sample it."
+            )
+        order = list(self.configspace.items())
+
+        def extend(values: dict[str, Any], depth: int) -> Iterator[dict[str, Value]]:
+            if depth == len(order):
+                config = _active(values)
+                if not self._forbidden(config):
+                    yield config
+                return
+            name, hyperparameter = order[depth]
+            for value in _range(hyperparameter) if self._is_active(name, values) else (_inactive(),):
+                yield from extend({**values, name: value}, depth + 1)
+
+        return extend({}, 0)
+
+    def complete(self, partial: Mapping[str, Any]) -> dict[str, Value]:
+        """The configuration with the stated values where they are active, and defaults elsewhere.
+
+        Raises
+        ------
+        SpaceError
+            For an unknown name, a value that is not allowed, or a result that is forbidden.
+        """
+        for name in partial:
+            if name not in self.configspace:
+                raise SpaceError(f"Unknown hyperparameter {name!r}. {near(name, list(self.configspace))}")
+        values: dict[str, Any] = {}
+        for name, hyperparameter in self.configspace.items():
+            if not self._is_active(name, values):
+                values[name] = _inactive()
+            elif name in partial:
+                values[name] = _legal(hyperparameter, partial[name])
+            else:
+                values[name] = _plain(hyperparameter, hyperparameter.default_value)
+        config = _active(values)
+        if clause := self._forbidden(config):
+            raise SpaceError(f"The space {self.name!r} forbids {clause}. Given: {config}")
+        return config
+
+    def default(self, kind: str | None = None) -> dict[str, Value]:
+        """The default configuration, of the space or of one kind."""
+        return self.complete({} if kind is None else {MODEL: kind})
+
+    def validate(self, config: Mapping[str, Any]) -> dict[str, Value]:
+        """The configuration as plain values in the fixed order.
+
+        Raises
+        ------
+        SpaceError
+            If it is not exactly one point: unknown, missing or inactive names, values that are not allowed, or a
+            forbidden combination.
+        """
+        complete = self.complete(config)
+        for name in config:
+            if name not in complete:
+                raise SpaceError(f"The hyperparameter {name!r} is not active in this configuration: leave it out.")
+        for name in complete:
+            if name not in config:
+                raise SpaceError(f"The hyperparameter {name!r} is missing. `complete` fills in defaults.")
+        return complete
+
+    def to_configuration(self, config: Mapping[str, Any]) -> Configuration:
+        """The configuration as ConfigSpace's own object."""
+        from ConfigSpace import Configuration
+
+        return Configuration(self.configspace, values=self.validate(config))
+
+    def from_configuration(self, configuration: Configuration) -> dict[str, Value]:
+        """Inverse of :meth:`to_configuration`."""
+        items = self.configspace.items()
+        return {name: _plain(hp, configuration[name]) for name, hp in items if name in configuration}
+
+    def key(self, config: Mapping[str, Any]) -> str:
+        """Canonical text: equal configurations have equal keys."""
+        return config_key(self.validate(config))
+
+    # --- what a configuration means ----------------------------------------------------------------------------------
+
+    def kind_of(self, config: Mapping[str, Any]) -> str:
+        """The kind of model, or the name of the space if it has no kinds."""
+        return str(config[MODEL]) if self.families else self.name
+
+    def options(self, config: Mapping[str, Any]) -> dict[str, Value]:
+        """What the family reads: the kind's own hyperparameters without their prefix, and the shared ones."""
+        if not self.families:
+            return dict(config)
+        prefix = f"{self.kind_of(config)}:"
+        return {name.removeprefix(prefix): value for name, value in config.items() if name != MODEL}
+
+    def portfolio(self, facts: Mapping[str, Any]) -> list[tuple[dict[str, Value], float]]:
+        """Configurations to begin with, and the share of the time limit that each may use.
+
+        Parameters
+        ----------
+        facts : mapping
+            ``rows``, ``columns``, ``kind``, ``text``, ``categories`` of the data, as far as they are known.
+        """
+        return [(dict(entry.config), entry.share) for entry in self.portfolio_entries if entry.holds(facts)]
+
+    def build(self, config: Mapping[str, Any], problem: Problem, seed: int = 0, device: str = "cpu") -> Learner:
+        """The untrained learner of a configuration."""
+        config = self.validate(config)
+        if self._build is not None:
+            return self._build(config, problem, seed, device)
+        if not self.families:
+            raise SpaceError(f"The space {self.name!r} cannot make learners: give `build` when you make it.")
+        family, options = self.families[self.kind_of(config)], self.options(config)
+        if find_spec(f"autonas.training.learners.{family}"):
+            learner: type[Learner] = import_module(f"autonas.training.learners.{family}").LEARNER
+            return learner(options, problem, seed, device)
+        if find_spec(f"autonas.architectures.{family}"):
+            from autonas.training.network import NetworkLearner
+
+            return NetworkLearner(import_module(f"autonas.architectures.{family}"), options, problem, seed, device)
+        raise unknown("family", family, self.families.values())
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _is_active(self, name: str, values: dict[str, Any]) -> bool:
+        return all(c.satisfied_by_value(values) for c in self.configspace.parent_conditions_of[name])
+
+    def _forbidden(self, config: Mapping[str, Any]) -> str:
+        """The forbidden clause that excludes the configuration; empty if none does."""
+        clauses = self.configspace.forbidden_clauses
+        if not clauses:
+            return ""
+        vector = np.full(len(self.configspace), np.nan)
+        for name, value in config.items():
+            vector[self.configspace.index_of[name]] = self.configspace[name].to_vector(value)
+        return next((str(clause) for clause in clauses if clause.is_forbidden_vector(vector)), "")
+
+    def _from_vectors(self, vectors: list[np.ndarray]) -> list[dict[str, Value]]:
+        """ConfigSpace's vectors (NaN: inactive) as configurations, converted one hyperparameter at a time."""
+        rows: list[dict[str, Value]] = [{} for _ in vectors]
+        matrix = np.array(vectors).reshape(len(vectors), len(self.configspace))
+        for column, (name, hyperparameter) in enumerate(self.configspace.items()):
+            listed = _listed(hyperparameter)
+            active = np.flatnonzero(~np.isnan(matrix[:, column]))
+            codes = matrix[active, column]
+            if listed is not None:  # a code is a position in the list, but for constants
+                values: Iterable[Value] = (listed[int(code)] if len(listed) > 1 else listed[0] for code in codes)
+            else:
+                values = (_plain(hyperparameter, value) for value in hyperparameter.to_value(codes))
+            for row, value in zip(active, values, strict=True):
+                rows[row][name] = value
+        return rows
+
+
+def _check(configspace: ConfigurationSpace) -> None:
+    """Refuse what ConfigSpace allows and a search cannot use."""
+    from ConfigSpace import NotEqualsCondition
+
+    for hyperparameter in configspace.values():
+        for value in _listed(hyperparameter) or ():
+            if not isinstance(value, str | int | float):
+                raise SpaceError(f"{hyperparameter.name!r} has the value {value!r}: use text, numbers or booleans.")
+    for condition in configspace.conditions:
+        for part in getattr(condition, "dlcs", (condition,)):
+            if isinstance(part, NotEqualsCondition) and configspace.parents_of[part.parent.name]:
+                raise SpaceError(
+                    f"ConfigSpace takes {part} as true where {part.parent.name!r} is not active. Use an InCondition "
+                    "with the other values."
+                )
+
+
+def _inactive() -> Any:
+    """ConfigSpace's mark of an inactive hyperparameter, which its conditions understand."""
+    from ConfigSpace.types import NotSet
+
+    return NotSet
+
+
+def _active(values: Mapping[str, Any]) -> dict[str, Value]:
+    inactive = _inactive()
+    return {name: value for name, value in values.items() if value is not inactive}
+
+
+def _listed(hyperparameter: Any) -> tuple[Value, ...] | None:
+    """The values of a categorical, an ordinal or a constant; None for numbers in a range."""
+    for attribute in ("choices", "sequence"):
+        if hasattr(hyperparameter, attribute):
+            return tuple(v.item() if isinstance(v, np.generic) else v for v in getattr(hyperparameter, attribute))
+    return (hyperparameter.value,) if hasattr(hyperparameter, "value") else None
+
+
+def _is_whole(hyperparameter: Any) -> bool:
+    return isinstance(hyperparameter.default_value, int | np.integer)
+
+
+def _range(hyperparameter: Any) -> Iterable[Value]:
+    """All values of a hyperparameter that has finitely many."""
+    listed = _listed(hyperparameter)
+    return listed if listed is not None else range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+
+
+def _plain(hyperparameter: Any, value: Any) -> Value:
+    """A legal value as a plain Python value.
+
+    Floats keep ten significant digits, and 13 decimals as in ConfigSpace: what comes back from ConfigSpace's unit
+    interval then equals what went in.
+    """
+    listed = _listed(hyperparameter)
+    if listed is not None:
+        return listed[listed.index(value)]
+    if _is_whole(hyperparameter):
+        return int(value)
+    return min(max(float(f"{round(float(value), 13):.10g}"), float(hyperparameter.lower)), float(hyperparameter.upper))
+
+
+def _legal(hyperparameter: Any, value: Any) -> Value:
+    """The plain form of a stated value."""
+    value = value.item() if isinstance(value, np.generic) else value
+    listed = _listed(hyperparameter)
+    if listed is not None:
+        # in Python a boolean equals a number, in JSON it does not
+        if any(known == value and isinstance(known, bool) == isinstance(value, bool) for known in listed):
+            return _plain(hyperparameter, value)
+        required = f"one of {', '.join(map(repr, listed))}"
+    else:
+        if isinstance(value, int | float) and not isinstance(value, bool) and hyperparameter.legal_value(value):
+            return _plain(hyperparameter, value)
+        kind = "a whole number" if _is_whole(hyperparameter) else "a number"
+        required = f"{kind} in [{hyperparameter.lower}, {hyperparameter.upper}]"
+    raise SpaceError(f"The hyperparameter {hyperparameter.name!r} cannot be {value!r}. Required: {required}.")

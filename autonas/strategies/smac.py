@@ -1,0 +1,173 @@
+"""SMAC: Bayesian optimisation with a random forest (Hutter et al 2011; Lindauer et al 2022).
+
+SMAC's own forest, expected improvement and local search propose; its optimisation loop is left out, because that
+cannot be replayed, races over seeds and writes files.  Every ask fits the forest anew to what was told, with
+randomness keyed by the number of the ask, so a search that is replayed from its trials goes on as it would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autonas.core.trial import Config, Proposal, Trial, config_key
+from autonas.search_space.space import SearchSpace
+from autonas.strategies.base import Strategy
+from autonas.strategies.random import draw
+
+if TYPE_CHECKING:
+    from ConfigSpace import Configuration
+
+__all__ = ["STRATEGY", "Smac", "climb", "normal_scores"]
+
+_STARTS = 5  # of the local search, from the trials and from the random candidates each
+_STEPS = 20
+_WIDTH = 0.1  # standard deviation of a step of a number, in units of its range
+
+
+class Smac(Strategy):
+    """Random forest surrogate, expected improvement, local search from the best trials.
+
+    The default configuration comes first, then random ones until ``initial`` trials are told.  The forest models
+    normal scores of the losses, so neither scale nor outliers matter; a failed trial ranks behind the worst
+    loss seen, and a pending one counts as the median, which keeps simultaneous asks apart.
+
+    Parameters
+    ----------
+    initial : int
+        Trials (also those of a portfolio) before the forest is asked.
+    random_share : float
+        Share of the later proposals that are drawn at random, SMAC's guard against a wrong model.
+    candidates : int
+        Random configurations that each ask ranks before the local search starts from the best of them.
+    """
+
+    name = "smac"
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[str] = ("loss",),
+        *,
+        seed: int = 0,
+        initial: int = 10,
+        random_share: float = 0.2,
+        candidates: int = 1000,
+        **options: Any,
+    ) -> None:
+        super().__init__(space, objectives, seed=seed, **options)
+        self.initial = initial
+        self.random_share = random_share
+        self.candidates = candidates
+        self._losses: dict[str, float] = {}  # by key: infinite for a failure, NaN while pending
+        self._points: dict[str, Configuration] = {}
+
+    def ask(self) -> Proposal | None:
+        key = (self.seed, len(self._losses))
+        rng = np.random.default_rng(key)
+        told = sum(not math.isnan(loss) for loss in self._losses.values())
+        config: Config | None = None
+        if not self._losses:
+            config = self.space.default()
+        elif told >= self.initial and rng.random() >= self.random_share:
+            config = self._model_choice(rng)
+        if config is None:
+            config = draw(self.space, self._losses, key)
+        if config is None:
+            return None
+        proposal = Proposal(config, origin=self.name)
+        self._note(proposal, math.nan)
+        return proposal
+
+    def tell(self, trial: Trial) -> None:
+        self._note(trial.proposal, trial.loss if trial.ok else math.inf)
+
+    def _note(self, proposal: Proposal, loss: float) -> None:
+        if proposal.key not in self._points:
+            self._points[proposal.key] = self.space.to_configuration(proposal.config)
+        self._losses[proposal.key] = loss
+
+    def _model_choice(self, rng: np.random.Generator) -> Config | None:
+        """The new configuration of the highest expected improvement that was found."""
+        from smac.acquisition.function import EI
+        from smac.model.random_forest import RandomForest
+
+        keys = sorted(self._losses)  # not in the order of the asks, which a replay does not know
+        points = [self._points[key] for key in keys]
+        X = np.array([point.get_array() for point in points])
+        scores = normal_scores(np.array([self._losses[key] for key in keys]))
+        # as many leaves as there are trials: scikit-learn sets memory aside for SMAC's limit of a million
+        number = int(rng.integers(2**31))
+        forest = RandomForest(self.space.configspace, seed=number, n_jobs=1, max_leaf_nodes=len(points))
+        forest.train(X, scores[:, None])
+        expected = forest.predict_marginalized(X)[0].ravel()
+        improvement = EI()
+        improvement.update(model=forest, eta=expected.min())
+
+        drawn = self.space.sample_configurations(self.candidates, (self.seed, len(points), 1))
+        order = np.argsort(-improvement(drawn).ravel(), kind="stable")
+        drawn = [drawn[i] for i in order]
+        starts = [points[i] for i in np.argsort(expected, kind="stable")[:_STARTS]] + drawn[:_STARTS]
+        for configuration in climb(improvement, starts, rng) + drawn:
+            config = self.space.from_configuration(configuration)
+            if config_key(config) not in self._losses:
+                return config
+        return None
+
+
+def normal_scores(losses: np.ndarray) -> np.ndarray:
+    """Quantiles of the normal distribution at the ranks of the losses; 0, the median, where a loss is NaN."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    told = ~np.isnan(losses)
+    scores = np.zeros(len(losses))
+    scores[told] = ndtri((rankdata(losses[told]) - 0.5) / told.sum())
+    return scores
+
+
+def climb(
+    value: Callable[[list[Configuration]], np.ndarray], starts: list[Configuration], rng: np.random.Generator
+) -> list[Configuration]:
+    """Local search: every start goes to its best one-exchange neighbour until none is better.
+
+    SMAC's own keeps its starts in a set of texts, whose order differs from process to process.
+
+    Parameters
+    ----------
+    value : callable
+        (n, 1) array of what to maximise.
+    starts : list of Configuration
+
+    Returns
+    -------
+    list of Configuration
+        Where the searches ended, the best first.
+    """
+    from ConfigSpace.util import get_one_exchange_neighbourhood
+
+    places = list(starts)
+    heights = value(places).ravel()
+    climbing = list(range(len(places)))
+    for _ in range(_STEPS):
+        around = [
+            list(get_one_exchange_neighbourhood(places[i], seed=int(rng.integers(2**31)), stdev=_WIDTH))
+            for i in climbing
+        ]
+        flat = [neighbour for neighbours in around for neighbour in neighbours]
+        if not flat:
+            break
+        found = np.split(value(flat).ravel(), np.cumsum([len(neighbours) for neighbours in around])[:-1])
+        going_on = []
+        for i, neighbours, values in zip(climbing, around, found, strict=True):
+            if len(neighbours) and values.max() > heights[i]:
+                places[i], heights[i] = neighbours[int(values.argmax())], values.max()
+                going_on.append(i)
+        climbing = going_on
+    return [places[i] for i in np.argsort(-heights, kind="stable")]
+
+
+STRATEGY = Smac

@@ -1,0 +1,318 @@
+"""Steps of training and passes of validation of one stack of networks.
+
+Each network of the stack is the model of one fold: it draws its own minibatches from its own
+training rows and scores its own validation rows.  What happens in a step is a function of the seed,
+the fold and the number of the step alone, so training that was interrupted goes on exactly.  When
+to step and when to stop is decided in ``network.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autonas.core.trial import Value
+from autonas.data.task import Folds
+from autonas.training.augment import augment
+from autonas.training.optim import make_optimizer, parameter_groups, rate, set_rate
+from autonas.training.stack import Stack, Weights
+
+__all__ = ["Batches", "Data", "Trainer", "combine", "losses", "private_randomness", "score"]
+
+_PLAIN_END = 0.95  # progress from which images are no longer augmented
+
+
+def _mix(*numbers: int) -> int:
+    """One seed from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+@contextmanager
+def private_randomness(device: str) -> Iterator[None]:
+    """Inside, torch's global generators may be seeded; afterwards they are as before."""
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.startswith("cuda") else []):
+        yield
+
+
+def losses(outputs: Tensor, y: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Loss of every row.
+
+    Parameters
+    ----------
+    outputs : (..., outputs) Tensor
+        Logits, or values on the fitted scale.  With members: (networks, rows, members, outputs).
+    y : (networks, rows) Tensor
+        int64 classes: cross-entropy.  float32 targets: squared error.
+    smoothing : float
+        Label smoothing.
+
+    Returns
+    -------
+    (networks, rows) Tensor, the mean over members.
+    """
+    outputs = outputs.float()
+    if outputs.ndim == 4:
+        y = y[..., None].expand(outputs.shape[:-1])
+    if y.is_floating_point():
+        per_row = (outputs.squeeze(-1) - y).square()
+    else:
+        flat = functional.cross_entropy(
+            outputs.flatten(0, -2), y.flatten(), reduction="none", label_smoothing=smoothing
+        )
+        per_row = flat.view(y.shape)
+    return per_row.mean(-1) if outputs.ndim == 4 else per_row
+
+
+def combine(outputs: Tensor, classification: bool) -> Tensor:
+    """(networks, rows[, members], outputs) to (networks, rows, outputs).
+
+    Classification: logits to log of the members' mean probability.  Regression: the members' mean.
+    """
+    outputs = outputs.float()
+    if classification:
+        outputs = outputs.log_softmax(-1)
+        return outputs.logsumexp(2) - np.log(outputs.shape[2]) if outputs.ndim == 4 else outputs
+    return outputs.mean(2) if outputs.ndim == 4 else outputs
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on, on the device: ``X`` (rows, ...), ``y`` (rows,), ``weight`` (rows,) or None."""
+
+    X: Tensor
+    y: Tensor
+    weight: Tensor | None
+    folds: Folds
+
+    @property
+    def classification(self) -> bool:
+        """Whether y holds classes."""
+        return not self.y.is_floating_point()
+
+    def rows(self, index: Tensor) -> Tensor:
+        """(networks, rows) indices to (networks, rows, ...) inputs."""
+        return self.X.index_select(0, index.flatten()).view(*index.shape, *self.X.shape[1:])
+
+
+class Batches:
+    """Which rows each network sees at each step.
+
+    Every epoch shuffles each network's training rows anew, by (seed, epoch, fold).  All networks
+    have equally many steps of equally many rows; the few rows that do not fit are left out for
+    that epoch.
+
+    Parameters
+    ----------
+    rows : sequence of (training rows,) int arrays
+    folds : sequence of int
+        Number of the fold of each network.
+    size : int
+        At most so many rows in a batch.
+    seed : int
+
+    Attributes
+    ----------
+    steps : int
+        Steps in an epoch.
+    size : int
+        Rows in a batch, at least half of what was asked unless there are fewer.
+    """
+
+    def __init__(self, rows: Sequence[np.ndarray], folds: Sequence[int], size: int, seed: int, device: str) -> None:
+        self.rows, self.folds, self.seed, self.device = rows, folds, seed, device
+        smallest = min(map(len, rows))
+        self.steps = -(-smallest // size)
+        self.size = smallest // self.steps
+        self._epoch = -1
+
+    def __call__(self, step: int) -> Tensor:
+        """(networks, size) row numbers."""
+        epoch, number = divmod(step, self.steps)
+        if epoch != self._epoch:
+            used = self.steps * self.size
+            shuffled = [
+                np.random.default_rng((self.seed, epoch, fold)).permutation(rows)[:used].reshape(self.steps, self.size)
+                for fold, rows in zip(self.folds, self.rows, strict=True)
+            ]
+            self._order, self._epoch = torch.from_numpy(np.stack(shuffled, axis=1)).to(self.device), epoch
+        return self._order[number]
+
+
+def score(stack: Stack, inputs: Callable[[slice], Tensor], rows: int, chunk: int, classification: bool) -> Tensor:
+    """Combined outputs of ``rows`` rows, ``chunk`` at a time: (networks, rows, outputs) on the CPU."""
+    with torch.no_grad():
+        parts = [combine(stack(inputs(slice(i, i + chunk))), classification).cpu() for i in range(0, rows, chunk)]
+    return torch.cat(parts, dim=1)
+
+
+class Trainer:
+    """A stack of networks with its optimiser.
+
+    Parameters
+    ----------
+    build : callable
+        Makes one network.
+    data : Data
+    folds : sequence of int
+        Numbers of the folds that the networks are for.
+    options : mapping
+        Training hyperparameters (see ``spaces/training.yaml``) and ``augment``.
+    seed : int
+    device : str
+    half : bool
+        Whether to compute in bfloat16 where that is safe (autocast).
+
+    Attributes
+    ----------
+    step : int
+        Steps that were taken.
+    planned : int
+        Steps of the whole training.
+    lead : float
+        Progress beyond ``step / planned`` that a clock has given away.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        data: Data,
+        folds: Sequence[int],
+        options: Mapping[str, Value],
+        seed: int,
+        device: str,
+        half: bool = False,
+    ) -> None:
+        self.data, self.folds, self.options, self.seed, self.device, self.half = (
+            data,
+            folds,
+            options,
+            seed,
+            device,
+            half,
+        )
+        self.stack = Stack(build, [_mix(seed, fold) for fold in folds], device)
+        pairs = [data.folds.pairs[fold] for fold in folds]
+        self.batches = Batches([train for train, _ in pairs], folds, int(options.get("batch_size", 128)), seed, device)
+        self.optimizer = make_optimizer(
+            options, parameter_groups(self.stack.network, self.stack.parameters, data.folds.n_rows)
+        )
+        self.strength = float(options.get("augment", 0.0))
+        self.smoothing = float(options.get("label_smoothing", 0.0))
+        self.valid = [valid for _, valid in pairs]
+        longest = max(map(len, self.valid))
+        padded = [np.pad(rows, (0, longest - len(rows))) for rows in self.valid]
+        self._valid = torch.from_numpy(np.stack(padded)).to(device)
+        self.step, self.lead = 0, 0.0
+        self.planned = int(options.get("epochs", 40)) * self.batches.steps
+        self.average: Weights | None = None
+        self._averaged = 0
+        self._total = torch.zeros((), device=device)
+
+    @property
+    def by_steps(self) -> float:
+        """Progress as far as steps count."""
+        return self.lead + self.step / self.planned
+
+    def _autocast(self) -> AbstractContextManager:
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+
+    def take_step(self, progress: float = 0.0) -> None:
+        """One step of the optimiser; ``progress`` is where the schedule stands at least."""
+        progress = max(progress, self.lead + (self.step + 0.5) / self.planned)  # the middle of the step
+        generator = _mix(self.seed, self.folds[0], self.step)
+        torch.default_generator.manual_seed(generator)
+        if self.device.startswith("cuda"):
+            torch.cuda.manual_seed(generator)
+        index = self.batches(self.step)
+        x, y = self.data.rows(index), self.data.y[index]
+        if self.strength > 0 and progress < _PLAIN_END:
+            x = augment(x.flatten(0, 1), self.strength).view(x.shape)
+        with self._autocast():
+            outputs = self.stack(x, training=True)
+        each = losses(outputs, y, self.smoothing)
+        if self.data.weight is not None:
+            each = each * self.data.weight[index]
+        loss = each.mean(1).sum()  # networks do not share parameters: the sum trains each on its own mean
+        self.optimizer.zero_grad()
+        loss.backward()
+        set_rate(self.optimizer, rate(self.options, progress))
+        self.optimizer.step()
+        self._total += loss.detach()
+        self.step += 1
+
+    def check_finite(self) -> None:
+        """Raise FloatingPointError if the loss of a step since the last check was not finite."""
+        if not torch.isfinite(self._total):
+            epoch = (self.step - 1) // self.batches.steps + 1
+            what = "NaN" if torch.isnan(self._total) else "infinite"
+            raise FloatingPointError(f"loss became {what} at epoch {epoch}; a lower learning rate may help")
+        self._total.zero_()
+
+    def wait(self) -> None:
+        """Return when the device has done what was asked, so that a clock can be read."""
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on exactly."""
+        moments = self.optimizer.state_dict()["state"]
+        return {
+            "step": self.step,
+            "lead": self.lead,
+            "weights": {name: tensor.cpu().numpy() for name, tensor in self.stack.copy().items()},
+            "optimizer": {
+                str(number): {key: np.array(value.cpu()) for key, value in part.items() if value is not None}
+                for number, part in moments.items()
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of :meth:`state`."""
+        self.step, self.lead = state["step"], state["lead"]
+        self.stack.load({name: torch.from_numpy(np.array(array)) for name, array in state["weights"].items()})
+        whole = self.optimizer.state_dict()
+        whole["state"] = {
+            int(number): {key: torch.from_numpy(np.array(value)) for key, value in part.items()}
+            for number, part in state["optimizer"].items()
+        }
+        self.optimizer.load_state_dict(whole)
+
+    def add_to_average(self) -> None:
+        """Count the weights as they are now into their running mean."""
+        self._averaged += 1
+        if self.average is None:
+            self.average = self.stack.copy()
+            return
+        for name, tensor in self.stack.weights.items():
+            if tensor.is_floating_point():
+                self.average[name].lerp_(tensor, 1 / self._averaged)
+
+    def drop_average(self) -> None:
+        """Forget the running mean."""
+        self.average, self._averaged = None, 0
+
+    def validate(self, chunk: int) -> tuple[list[float], list[np.ndarray]]:
+        """Loss of each network on its validation rows, and its scores of them ((rows, outputs) arrays)."""
+        with self._autocast():
+            scores = score(
+                self.stack,
+                lambda part: self.data.rows(self._valid[:, part]),
+                self._valid.shape[1],
+                chunk,
+                self.data.classification,
+            )
+        found = []
+        for number, rows in enumerate(self.valid):
+            index = torch.from_numpy(rows).to(self.device)
+            y, mine = self.data.y[index].cpu(), scores[number, : len(rows)]
+            each = -mine.gather(1, y[:, None])[:, 0] if self.data.classification else (mine[:, 0] - y).square()
+            weight = torch.ones(len(rows)) if self.data.weight is None else self.data.weight[index].cpu()
+            found.append(float((each * weight).sum() / weight.sum().clamp_min(1e-12)))
+        return found, [scores[number, : len(rows)].numpy() for number, rows in enumerate(self.valid)]

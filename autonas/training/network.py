@@ -1,0 +1,376 @@
+"""A network on every fold: the learner that trains with torch.
+
+All folds of a perceptron train as one batched network; convolutional networks take turns.  The
+schedule follows progress, which is the larger of the share of the planned steps and the share of
+the clock.  Validation looks at all folds together and keeps one snapshot for all, since early
+stopping of each fold by itself is more optimistic.  A slice that ends before the end of the
+schedule is scored on averaged weights, because its learning rate has not come down (Izmailov et al
+2018), and goes on from the raw ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autonas.core.clock import Clock
+from autonas.core.trial import Value
+from autonas.data.task import Folds, Problem, Task
+from autonas.training.learner import Learner, Report, go_on
+from autonas.training.loop import Data, Trainer, private_randomness, score
+from autonas.training.pace import Pace
+from autonas.training.stack import Stack, Weights
+from autonas.training.target import TargetScale
+
+__all__ = ["Family", "NetworkLearner", "MILESTONES"]
+
+MILESTONES = tuple(k / 20 for k in range(3, 21))
+"""Progress at which validation looks."""
+_WORSE = 1.25  # a validation loss so many times the best one counts as overfitting
+_AVERAGED = 0.25  # share of a slice's end whose weights are averaged
+_FEWEST_EPOCHS = 15  # train fewer folds rather than fewer epochs of a convolutional network
+_VALIDATING = 0.15  # share of the time that validation on the way may take
+
+
+class Family(Protocol):
+    """What a module in ``autonas.architectures`` offers."""
+
+    BATCHED: bool
+
+    def view(self, options: Mapping[str, Value]) -> str:
+        """Name of the view that the network reads."""
+
+    def build(
+        self, options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_numeric: int = 0
+    ) -> nn.Module:
+        """A new network."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Weights of all folds at one moment, and how they score: ``scores`` is (n_rows, outputs)."""
+
+    epochs: float
+    loss: float
+    weights: Weights
+    scores: np.ndarray
+
+    def state(self) -> dict[str, Any]:
+        """Plain state."""
+        weights = {k: v.cpu().numpy() for k, v in self.weights.items()}
+        return {"epochs": self.epochs, "loss": self.loss, "weights": weights, "scores": self.scores}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], device: str) -> Snapshot:
+        """Inverse of :meth:`state`."""
+        return cls(state["epochs"], state["loss"], _tensors(state["weights"], device), state["scores"])
+
+
+def _tensors(arrays: Mapping[str, np.ndarray], device: str) -> Weights:
+    return {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
+
+
+_placed: dict[str, tuple[np.ndarray, Tensor]] = {}
+
+
+def _place(array: np.ndarray, name: str, device: str) -> Tensor:
+    """A view on the device: shared memory on the CPU, else the last copy of that view if it is still the same array."""
+    if device == "cpu":
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    if name not in _placed or _placed[name][0] is not array:
+        _placed[name] = (array, torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device))
+    return _placed[name][1]
+
+
+@functools.cache
+def bfloat16_is_faster() -> bool:
+    """Whether a small convolution on this CPU is more than 1.4 times as fast in bfloat16 (it has AMX or the like)."""
+
+    def seconds(kind: torch.dtype) -> float:
+        x = torch.ones(32, 64, 14, 14, dtype=kind).contiguous(memory_format=torch.channels_last)
+        weight = torch.ones(64, 64, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
+        torch.conv2d(x, weight)
+        start = time.perf_counter()
+        torch.conv2d(x, weight)
+        return time.perf_counter() - start
+
+    with torch.no_grad():
+        return seconds(torch.float32) > 1.4 * seconds(torch.bfloat16)
+
+
+class NetworkLearner(Learner):
+    """One configuration of a network, trained on every fold.
+
+    Parameters
+    ----------
+    family : module of ``autonas.architectures``
+        Builds the network.
+    options : mapping of str to plain value
+        The family's hyperparameters and those of ``spaces/training.yaml``.
+    problem, seed, device
+        See :class:`~autonas.training.learner.Learner`.
+    """
+
+    fidelity = "epochs"
+
+    def __init__(
+        self, family: Any, options: Mapping[str, Value], problem: Problem, seed: int = 0, device: str = "cpu"
+    ) -> None:
+        super().__init__(options, problem, seed, device)
+        self.family: Family = family
+        self._early = self.options.get("early_stopping", "yes") == "yes"
+        self._patience = float(self.options.get("patience", 0.3))
+        self._trainers: list[Trainer] = []
+        self._saved: dict[str, Any] | None = None  # state of the trainers, until a task is there to train on
+        self._final: Snapshot | None = None  # what predicts
+        self._best: Snapshot | None = None
+        self._worse_since: float | None = None
+        self._stopped = False  # training has ended before the end of the schedule, for good
+        self._scale: TargetScale | None = None
+        self._shape: tuple[int, ...] = ()
+        self._n_numeric = self._n_folds = 0
+
+    @property
+    def view(self) -> str:
+        return self.family.view(self.options)
+
+    def train(self, task: Task, until: float = 1.0, clock: Clock | None = None, report: Report = go_on) -> None:
+        """Train every fold from ``self.progress`` to ``until`` (see the base class).
+
+        Raises
+        ------
+        FloatingPointError
+            If the training loss is no longer finite.
+        """
+        if until <= self.progress:
+            return
+        reached = until
+        if not self._stopped:
+            with private_randomness(self.device):
+                reached = self._fit(task, until, clock or Clock(), report)
+        self.progress = reached
+        if self._stopped or self.progress >= 1:
+            self._trainers, self._best = [], None
+
+    # -- training ------------------------------------------------------------------------------
+
+    def _build(self) -> nn.Module:
+        return self.family.build(self.options, self._shape, self.problem.n_outputs, self._n_numeric)
+
+    def _groups(self) -> list[list[int]]:
+        """Folds that train together."""
+        folds = list(range(self._n_folds))
+        return [folds] if self.family.BATCHED else [[fold] for fold in folds]
+
+    def _prepare(self, task: Task, pace: Pace) -> None:
+        """Place the data, decide how many folds to train, make the trainers (or restore them)."""
+        X = _place(task.view(self.view), self.view, self.device)
+        self._shape, self._n_numeric = tuple(X.shape[1:]), getattr(task.preprocessor, "n_numeric", 0)
+        if self.problem.kind == "classification":
+            y = torch.from_numpy(task.y.astype(np.int64))
+        else:
+            self._scale = self._scale or TargetScale(task.y)
+            y = torch.from_numpy(self._scale.forward(task.y).astype(np.float32))
+        weight = None if task.weight is None else torch.from_numpy(task.weight.astype(np.float32)).to(self.device)
+        data = Data(X, y.to(self.device), weight, task.folds)
+        half = self.device != "cpu" or (pace.timed and X.ndim == 4 and bfloat16_is_faster())
+        self._n_folds = self._n_folds or len(task.folds)
+
+        def trainer(folds: list[int]) -> Trainer:
+            return Trainer(self._build, data, folds, self.options, self.seed, self.device, half)
+
+        if pace.timed:
+            self._measure(trainer(self._groups()[0]), pace)
+        self._trainers = [trainer(folds) for folds in self._groups()]
+        for one, saved in zip(self._trainers, self._saved["trainers"] if self._saved else (), strict=False):
+            one.restore(saved)
+        self._saved = None
+
+    def _measure(self, trial: Trainer, pace: Pace) -> None:
+        """Take two steps with a trainer that is thrown away: the first warms up, the second is timed."""
+        trial.take_step()
+        trial.wait()
+        before = pace.clock.elapsed()
+        trial.take_step()
+        trial.wait()
+        step = pace.clock.elapsed() - before
+        scoring = step / 3 * len(trial.valid[0]) / trial.batches.size  # a step is one pass forward and two back
+        if self.progress == 0 and not self.family.BATCHED:
+            epochs = min(_FEWEST_EPOCHS, int(self.options.get("epochs", 40))) * (pace.until - pace.start)
+            affordable = int(pace.left() / max(1e-9, epochs * trial.batches.steps * step + scoring))
+            self._n_folds = min(self._n_folds, max(2, affordable))
+        pace.reserve = 1.3 * scoring * len(self._groups()) + 0.01
+
+    def _fit(self, task: Task, until: float, clock: Clock, report: Report) -> float:
+        """Train to ``until``, or less if told to stop; returns the progress that was reached."""
+        pace = Pace(clock, self.progress, until)
+        if not self._trainers:
+            self._prepare(task, pace)
+        average_from = max(self.progress, until * (1 - _AVERAGED)) if until < 1 else math.inf
+        reached, validating, current = self.progress, 0.0, None
+        while reached < until:
+            behind = max(reached, pace.now())
+            goal = min(until, next((m for m in MILESTONES if m > behind), until))
+            for number, trainer in enumerate(self._trainers):
+                pace.begin_turn(reached, goal, len(self._trainers) - number)
+                self._advance(trainer, goal, pace, average_from)
+            reached = goal
+            before = clock.elapsed()
+            if goal not in MILESTONES or (goal < until and validating > _VALIDATING * (before - pace.began)):
+                continue
+            current = self._snapshot()
+            spent = clock.elapsed() - before
+            validating, pace.reserve = validating + spent, max(pace.reserve, 1.2 * spent)
+            self._judge(goal, current)
+            if self._stopped or not report(goal, {"loss": current.loss}):
+                break
+        self._final = self._choose(reached, until, current)
+        self.info.update(
+            best_epoch=round(self._final.epochs, 1),
+            epochs=round(self._epochs(), 1),
+            parameters=self._trainers[0].stack.n_parameters,
+            folds=self._n_folds,
+        )
+        return until if self._stopped else reached
+
+    def _advance(self, trainer: Trainer, goal: float, pace: Pace, average_from: float) -> None:
+        """Train one stack to ``goal``, by its steps or by the clock, whichever comes first."""
+        taken, duration = 0, 0.0
+        while trainer.by_steps < goal:
+            progress, before = pace.in_turn(), pace.clock.elapsed()
+            # Each stack takes a step in each turn, so that slow ones stay equal, unless time is up.
+            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.left() < duration):
+                break
+            trainer.take_step(progress)
+            taken += 1
+            if max(progress, trainer.by_steps) >= average_from:
+                trainer.add_to_average()
+            if pace.timed:
+                trainer.wait()
+                duration = pace.clock.elapsed() - before
+        trainer.lead = max(trainer.lead, goal - trainer.step / trainer.planned)
+        trainer.check_finite()
+
+    def _epochs(self) -> float:
+        return float(np.mean([trainer.step / trainer.batches.steps for trainer in self._trainers]))
+
+    def _snapshot(self) -> Snapshot:
+        """Validate every fold with the weights as they are, and copy these."""
+        chunk = max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
+        found = [trainer.validate(chunk) for trainer in self._trainers]
+        loss = float(np.mean([loss for part, _ in found for loss in part]))
+        parts = [scores for _, part in found for scores in part]
+        if self._scale is not None:
+            averaged = self._folds.average([self._scale.inverse(part) for part in parts])
+        else:
+            averaged = np.log(np.maximum(self._folds.average([np.exp(part) for part in parts]), 1e-30))
+        copies = [trainer.stack.copy() for trainer in self._trainers]
+        weights = {name: torch.cat([copy[name] for copy in copies]) for name in copies[0]}
+        return Snapshot(self._epochs(), loss, weights, averaged)
+
+    @property
+    def _folds(self) -> Folds:
+        folds = self._trainers[0].data.folds
+        return Folds(folds.pairs[: self._n_folds], folds.n_rows)
+
+    def _judge(self, progress: float, current: Snapshot) -> None:
+        """Record a validation, keep the best snapshot, and stop when it has been much better for long."""
+        self.curve.append((progress, current.loss))
+        if not self._early:
+            return
+        if self._best is None or current.loss < self._best.loss:
+            self._best = current
+        if current.loss <= _WORSE * self._best.loss:
+            self._worse_since = None
+        elif self._worse_since is None:
+            self._worse_since = progress
+        elif progress - self._worse_since >= self._patience - 1e-9:
+            self._stopped = True
+
+    def _choose(self, reached: float, until: float, current: Snapshot | None) -> Snapshot:
+        """The weights that predict after this slice."""
+        if reached == until < 1 and not self._stopped:
+            raw = [trainer.stack.copy() for trainer in self._trainers]
+            for trainer in self._trainers:
+                if trainer.average is not None:
+                    trainer.stack.load(trainer.average)
+                    trainer.drop_average()
+            current = self._snapshot()
+            for trainer, weights in zip(self._trainers, raw, strict=True):
+                trainer.stack.load(weights)
+            self.curve.append((until, current.loss))
+        if self._best is not None and (current is None or self._best.loss <= current.loss):
+            return self._best
+        assert current is not None  # a slice ends at a milestone, at a stop or with averaged weights
+        return current
+
+    # -- prediction and state --------------------------------------------------------------------
+
+    def _trained(self) -> Snapshot:
+        if self._final is None:
+            raise RuntimeError("The network has not been trained: call train() first.")
+        return self._final
+
+    def out_of_fold(self) -> np.ndarray:
+        return self._trained().scores
+
+    def predict(self, view: Any) -> np.ndarray:
+        weights = self._trained().weights
+        X = torch.from_numpy(np.ascontiguousarray(view, dtype=np.float32)).to(self.device)
+        chunk = max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
+        parts = []
+        for folds in self._groups():
+            with private_randomness(self.device):
+                stack = Stack(self._build, folds, self.device)
+            stack.load({name: tensor[folds] for name, tensor in weights.items()})
+
+            def rows(part: slice, size: int = len(folds)) -> Tensor:
+                return X[part].expand(size, *X[part].shape)
+
+            parts.append(score(stack, rows, len(X), chunk, self._scale is None))
+        scores = torch.cat(parts)
+        if self._scale is not None:
+            return self._scale.inverse(scores.numpy()).mean(0).astype(np.float32)
+        return (scores.logsumexp(0) - math.log(len(scores))).numpy()
+
+    def state(self) -> dict[str, Any]:
+        training: dict[str, Any] | None = self._saved
+        if self._trainers:
+            best = None if self._best is None or self._best is self._final else self._best.state()
+            training = {"best": best, "best_is_final": self._best is not None and best is None}
+            training["trainers"] = [trainer.state() for trainer in self._trainers]
+        return {
+            "progress": self.progress,
+            "curve": [list(point) for point in self.curve],
+            "info": dict(self.info),
+            "shape": list(self._shape),
+            "n_numeric": self._n_numeric,
+            "folds": self._n_folds,
+            "scale": None if self._scale is None else self._scale.state(),
+            "stopped": self._stopped,
+            "worse_since": self._worse_since,
+            "final": self._trained().state(),
+            "training": training,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.progress, self.info = state["progress"], dict(state["info"])
+        self.curve = [(p, loss) for p, loss in state["curve"]]
+        self._shape, self._n_numeric, self._n_folds = tuple(state["shape"]), state["n_numeric"], state["folds"]
+        self._scale = None if state["scale"] is None else TargetScale.from_state(state["scale"])
+        self._stopped, self._worse_since = state["stopped"], state["worse_since"]
+        self._final = Snapshot.from_state(state["final"], self.device)
+        self._trainers, self._best, self._saved = [], None, state["training"]
+        if self._saved is not None:
+            best = self._saved["best"]
+            self._best = (
+                self._final if self._saved["best_is_final"] else best and Snapshot.from_state(best, self.device)
+            )
