@@ -86,6 +86,8 @@ def load_state(path: str | Path) -> Any:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _unpack(plain, arrays)
     except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing. The folder it belongs to is not complete: save the model again.") from error
+        raise ModelError(
+            f"{path} is missing. The folder it belongs to is not complete: save the model again."
+        ) from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ModelError(f"{path} is damaged ({error}). Use another copy, or fit and save the model again.") from error

@@ -15,7 +15,17 @@ import numpy as np
 
 from autonas.core.clock import Clock
 
-__all__ = ["Fitted", "LinearLayer", "BoostedLayer", "inputs", "base_scores", "outputs", "fold_of", "fit_linear", "fit_boosted"]
+__all__ = [
+    "Fitted",
+    "LinearLayer",
+    "BoostedLayer",
+    "inputs",
+    "base_scores",
+    "outputs",
+    "fold_of",
+    "fit_linear",
+    "fit_boosted",
+]
 
 CLIP = 1e-4
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -273,7 +283,9 @@ def fit_boosted(
         part = clock.part(1 / (BOOSTED_FOLDS - f))
         fit, rest = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
         data, valid = (
-            lightgbm.Dataset(X[i], y[i], weight=weight[i], init_score=np.squeeze(base[i], axis=1) if n_columns == 1 else base[i])
+            lightgbm.Dataset(
+                X[i], y[i], weight=weight[i], init_score=np.squeeze(base[i], axis=1) if n_columns == 1 else base[i]
+            )
             for i in (fit, rest)
         )
         valid.set_reference(data)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +25,13 @@ from autonas.core.trial import Config, Value, config_key
 from autonas.data.task import Problem
 from autonas.errors import SpaceError, unknown
 from autonas.search_space.strict import near
+from autonas.search_space.values import active_only, all_values, inactive, legal, listed_values, plain
 from autonas.training.learner import Learner
 
 if TYPE_CHECKING:
     from ConfigSpace import Configuration, ConfigurationSpace
 
-__all__ = ["Build", "PortfolioEntry", "SearchSpace"]
+__all__ = ["Build", "PortfolioEntry", "SearchSpace", "make_learner"]
 
 Build = Callable[[dict[str, Value], Problem, int, str], Learner]
 """``build(config, problem, seed, device)`` of a space that was made without a file."""
@@ -179,12 +181,12 @@ class SearchSpace:
 
         def extend(values: dict[str, Any], depth: int) -> Iterator[dict[str, Value]]:
             if depth == len(order):
-                config = _active(values)
+                config = active_only(values)
                 if not self._forbidden(config):
                     yield config
                 return
             name, hyperparameter = order[depth]
-            for value in _range(hyperparameter) if self._is_active(name, values) else (_inactive(),):
+            for value in all_values(hyperparameter) if self._is_active(name, values) else (inactive(),):
                 yield from extend({**values, name: value}, depth + 1)
 
         return extend({}, 0)
@@ -203,12 +205,12 @@ class SearchSpace:
         values: dict[str, Any] = {}
         for name, hyperparameter in self.configspace.items():
             if not self._is_active(name, values):
-                values[name] = _inactive()
+                values[name] = inactive()
             elif name in partial:
-                values[name] = _legal(hyperparameter, partial[name])
+                values[name] = legal(hyperparameter, partial[name])
             else:
-                values[name] = _plain(hyperparameter, hyperparameter.default_value)
-        config = _active(values)
+                values[name] = plain(hyperparameter, hyperparameter.default_value)
+        config = active_only(values)
         if clause := self._forbidden(config):
             raise SpaceError(f"The space {self.name!r} forbids {clause}. Given: {config}")
         return config
@@ -244,7 +246,7 @@ class SearchSpace:
     def from_configuration(self, configuration: Configuration) -> dict[str, Value]:
         """Inverse of :meth:`to_configuration`."""
         items = self.configspace.items()
-        return {name: _plain(hp, configuration[name]) for name, hp in items if name in configuration}
+        return {name: plain(hp, configuration[name]) for name, hp in items if name in configuration}
 
     def key(self, config: Mapping[str, Any]) -> str:
         """Canonical text: equal configurations have equal keys."""
@@ -280,15 +282,7 @@ class SearchSpace:
             return self._build(config, problem, seed, device)
         if not self.families:
             raise SpaceError(f"The space {self.name!r} cannot make learners: give `build` when you make it.")
-        family, options = self.families[self.kind_of(config)], self.options(config)
-        if find_spec(f"autonas.training.learners.{family}"):
-            learner: type[Learner] = import_module(f"autonas.training.learners.{family}").LEARNER
-            return learner(options, problem, seed, device)
-        if find_spec(f"autonas.architectures.{family}"):
-            from autonas.training.network import NetworkLearner
-
-            return NetworkLearner(import_module(f"autonas.architectures.{family}"), options, problem, seed, device)
-        raise unknown("family", family, self.families.values())
+        return make_learner(self.families[self.kind_of(config)], self.options(config), problem, seed, device)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -310,16 +304,36 @@ class SearchSpace:
         rows: list[dict[str, Value]] = [{} for _ in vectors]
         matrix = np.array(vectors).reshape(len(vectors), len(self.configspace))
         for column, (name, hyperparameter) in enumerate(self.configspace.items()):
-            listed = _listed(hyperparameter)
+            listed = listed_values(hyperparameter)
             active = np.flatnonzero(~np.isnan(matrix[:, column]))
             codes = matrix[active, column]
             if listed is not None:  # a code is a position in the list, but for constants
                 values: Iterable[Value] = (listed[int(code)] if len(listed) > 1 else listed[0] for code in codes)
             else:
-                values = (_plain(hyperparameter, value) for value in hyperparameter.to_value(codes))
+                values = (plain(hyperparameter, value) for value in hyperparameter.to_value(codes))
             for row, value in zip(active, values, strict=True):
                 rows[row][name] = value
         return rows
+
+
+def make_learner(
+    family: str, options: Mapping[str, Value], problem: Problem, seed: int = 0, device: str = "cpu"
+) -> Learner:
+    """The untrained learner of a family: a network of ``architectures``, or one of ``training.learners``."""
+    if find_spec(f"autonas.training.learners.{family}"):
+        learner: type[Learner] = import_module(f"autonas.training.learners.{family}").LEARNER
+        return learner(options, problem, seed, device)
+    if find_spec(f"autonas.architectures.{family}"):
+        from autonas.training.network import NetworkLearner
+
+        return NetworkLearner(import_module(f"autonas.architectures.{family}"), options, problem, seed, device)
+    raise unknown("family", family, _families())
+
+
+def _families() -> list[str]:
+    """Names of all families."""
+    folders = ("autonas.training.learners", "autonas.architectures")
+    return [m.name for f in folders for m in iter_modules(import_module(f).__path__)]
 
 
 def _check(configspace: ConfigurationSpace) -> None:
@@ -327,7 +341,7 @@ def _check(configspace: ConfigurationSpace) -> None:
     from ConfigSpace import NotEqualsCondition
 
     for hyperparameter in configspace.values():
-        for value in _listed(hyperparameter) or ():
+        for value in listed_values(hyperparameter) or ():
             if not isinstance(value, str | int | float):
                 raise SpaceError(f"{hyperparameter.name!r} has the value {value!r}: use text, numbers or booleans.")
     for condition in configspace.conditions:
@@ -337,64 +351,3 @@ def _check(configspace: ConfigurationSpace) -> None:
                     f"ConfigSpace takes {part} as true where {part.parent.name!r} is not active. Use an InCondition "
                     "with the other values."
                 )
-
-
-def _inactive() -> Any:
-    """ConfigSpace's mark of an inactive hyperparameter, which its conditions understand."""
-    from ConfigSpace.types import NotSet
-
-    return NotSet
-
-
-def _active(values: Mapping[str, Any]) -> dict[str, Value]:
-    inactive = _inactive()
-    return {name: value for name, value in values.items() if value is not inactive}
-
-
-def _listed(hyperparameter: Any) -> tuple[Value, ...] | None:
-    """The values of a categorical, an ordinal or a constant; None for numbers in a range."""
-    for attribute in ("choices", "sequence"):
-        if hasattr(hyperparameter, attribute):
-            return tuple(v.item() if isinstance(v, np.generic) else v for v in getattr(hyperparameter, attribute))
-    return (hyperparameter.value,) if hasattr(hyperparameter, "value") else None
-
-
-def _is_whole(hyperparameter: Any) -> bool:
-    return isinstance(hyperparameter.default_value, int | np.integer)
-
-
-def _range(hyperparameter: Any) -> Iterable[Value]:
-    """All values of a hyperparameter that has finitely many."""
-    listed = _listed(hyperparameter)
-    return listed if listed is not None else range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
-
-
-def _plain(hyperparameter: Any, value: Any) -> Value:
-    """A legal value as a plain Python value.
-
-    Floats keep ten significant digits, and 13 decimals as in ConfigSpace: what comes back from ConfigSpace's unit
-    interval then equals what went in.
-    """
-    listed = _listed(hyperparameter)
-    if listed is not None:
-        return listed[listed.index(value)]
-    if _is_whole(hyperparameter):
-        return int(value)
-    return min(max(float(f"{round(float(value), 13):.10g}"), float(hyperparameter.lower)), float(hyperparameter.upper))
-
-
-def _legal(hyperparameter: Any, value: Any) -> Value:
-    """The plain form of a stated value."""
-    value = value.item() if isinstance(value, np.generic) else value
-    listed = _listed(hyperparameter)
-    if listed is not None:
-        # in Python a boolean equals a number, in JSON it does not
-        if any(known == value and isinstance(known, bool) == isinstance(value, bool) for known in listed):
-            return _plain(hyperparameter, value)
-        required = f"one of {', '.join(map(repr, listed))}"
-    else:
-        if isinstance(value, int | float) and not isinstance(value, bool) and hyperparameter.legal_value(value):
-            return _plain(hyperparameter, value)
-        kind = "a whole number" if _is_whole(hyperparameter) else "a number"
-        required = f"{kind} in [{hyperparameter.lower}, {hyperparameter.upper}]"
-    raise SpaceError(f"The hyperparameter {hyperparameter.name!r} cannot be {value!r}. Required: {required}.")

@@ -116,7 +116,7 @@ class Document:
 
     def error(self, path: str, message: str) -> SpaceError:
         """The error that names the file, the line and the key."""
-        known = path
+        known = re.sub(r" \([^)]*\)", "", path)  # without the names that make it readable
         while known and known not in self._lines:  # a key that is missing has the line of what it is missing in
             known = known[: max(known.rfind("."), known.rfind("["), 0)]
         line = f", line {self._lines[known]}" if known in self._lines else ""

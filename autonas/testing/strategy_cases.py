@@ -59,7 +59,7 @@ def conditional_space() -> SearchSpace:
 
 
 def finite_space() -> SearchSpace:
-    """Seven configurations: two, one of which has three values of one child and two of another, less one."""
+    """Six configurations: one alone, and three times two of the other model, less one that is forbidden."""
     from ConfigSpace import ConfigurationSpace, EqualsCondition, ForbiddenAndConjunction, ForbiddenEqualsClause
 
     space = ConfigurationSpace({"model": ["a", "b"], "units": (1, 3), "bias": ["with", "without"]})

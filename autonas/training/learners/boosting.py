@@ -48,6 +48,7 @@ class _Fold:
         self.rounds = self.best_round = 0  # of the growing part
         self.best = np.inf
         self.scores: np.ndarray | None = None  # of the validation rows at the best round
+        self.idle = 0  # rounds since the best one
         self.done = False
 
     @property
@@ -205,19 +206,22 @@ class BoostingLearner(MatrixLearner):
     def _round(self, fold: _Fold, truth: np.ndarray, weight: np.ndarray | None) -> None:
         """One more tree for each class, and its scores on the validation rows."""
         assert fold.growing is not None
-        ended = fold.growing.update()
-        fold.rounds += 1
-        seen: list[np.ndarray] = []
+        fold.growing.update()
+        fold.idle += 1
+        # where no split is allowed there is no tree; the next round may draw rows and columns that allow one
+        if fold.growing.current_iteration() > fold.rounds:
+            fold.rounds += 1
+            seen: list[np.ndarray] = []
 
-        def look(scores: np.ndarray, _: Dataset) -> tuple[str, float, bool]:
-            seen.append(scores)
-            return "", 0.0, False
+            def look(scores: np.ndarray, _: Dataset) -> tuple[str, float, bool]:
+                seen.append(scores)
+                return "", 0.0, False
 
-        fold.growing.eval_valid(look)
-        loss = self._score_loss(seen[0], truth, weight)
-        if loss < fold.best:
-            fold.best, fold.best_round, fold.scores = loss, fold.rounds, seen[0].copy()
-        fold.done = ended or fold.rounds - fold.best_round >= _PATIENCE
+            fold.growing.eval_valid(look)
+            loss = self._score_loss(seen[0], truth, weight)
+            if loss < fold.best:
+                fold.best, fold.best_round, fold.scores, fold.idle = loss, fold.rounds, seen[0].copy(), 0
+        fold.done = fold.idle >= _PATIENCE
 
     def _score_loss(self, scores: np.ndarray, truth: np.ndarray, weight: np.ndarray | None) -> float:
         """Loss of what LightGBM calls scores: probabilities in classification."""
@@ -230,11 +234,15 @@ class BoostingLearner(MatrixLearner):
 
     def _afford(self, seconds: float, clock: Clock) -> None:
         """Raise the learning rate until the usual number of rounds, at so many seconds each, fits the clock."""
-        while self._rate < _FASTEST and seconds * _USUAL_ROUNDS * _USUAL_RATE / self._rate > clock.left():
-            self._rate = min(_FASTEST, 1.5 * self._rate)
+        rate = self._rate
+        while rate < _FASTEST and seconds * _USUAL_ROUNDS * _USUAL_RATE / rate > clock.left():
+            rate = min(_FASTEST, 1.5 * rate)
+        if rate == self._rate:
+            return  # setting even the same rate would make LightGBM draw its samples anew
+        self._rate = rate
         for fold in self._folds:
             if fold.growing is not None:
-                fold.growing.reset_parameter({"learning_rate": self._rate})
+                fold.growing.reset_parameter({"learning_rate": rate})
 
     def _validation_scores(self, fold: _Fold, valid: np.ndarray) -> np.ndarray:
         """Scores in the order of the fold's validation rows, as the contract wants them."""

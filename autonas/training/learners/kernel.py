@@ -37,7 +37,7 @@ _ENTRIES = 4_000_000  # of a kernel that is made at once in prediction
 _PENALTIES_SMALL = (0.1, 1.0, 0.01, 0.001, 10.0)
 _PENALTIES_MIDDLE = (0.1, 0.01, 1.0, 0.001)
 _PENALTIES_LARGE = (0.1, 0.01, 1.0)
-_PENALTIES_LANDMARKS = (0.1, 0.3, 0.02, 1.0)
+_PENALTIES_LANDMARKS = (0.1, 0.02, 0.3, 0.003, 1.0)
 
 
 class KernelLearner(MatrixLearner):
@@ -228,7 +228,7 @@ class _Cost:
 
         self.rows, self.fits = task.n_rows, len(task.folds)
         few = x[:512].astype(np.float32)
-        kernel, system = Kernel("rbf", 1.0, 1.0), np.eye(400) + 0.1
+        kernel, system = Kernel("rbf", 1.0, 1.0), np.eye(800) + 0.1
         for _ in range(2):  # the first time warms up
             start = time.perf_counter()
             kernel(few, few)
@@ -240,7 +240,8 @@ class _Cost:
 
     def exact(self, n: int) -> float:
         """One penalty on n rows: factorise, invert, solve the folds."""
-        return 2 * n**2 * self._entry + 4 * n**3 * self._cube
+        single = 1 if n <= _DOUBLE_ROWS else 0.5
+        return 2 * n**2 * self._entry + 4 * single * n**3 * self._cube
 
     def landmarks(self, count: int) -> float:
         """One penalty with so many landmarks."""
@@ -270,10 +271,8 @@ def _apply(x: np.ndarray, centres: np.ndarray, kernel: Kernel, fit: np.ndarray) 
     """Outputs of a fit, (centres + 1, outputs) with the intercept last, for rows on the scale of the centres."""
     step = max(1, _ENTRIES // len(centres))
     fit = fit.astype(x.dtype, copy=False)
-    return np.concatenate(
-        [kernel(x[i : i + step], centres) @ fit[:-1] + fit[-1] for i in range(0, len(x), step)]
-        or [np.zeros((0, fit.shape[1]))]
-    )
+    starts = range(0, len(x), step)
+    return np.concatenate([kernel(x[i : i + step], centres) @ fit[:-1] + fit[-1] for i in starts])
 
 
 def _signs_to_logits(raw: np.ndarray) -> np.ndarray:

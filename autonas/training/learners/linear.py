@@ -166,7 +166,7 @@ def _newton(x: Any, y: np.ndarray, weight: np.ndarray | None, strength: float) -
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=50)
+    model = LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-6, max_iter=50)
     with warnings.catch_warnings():
         # a Hessian that is singular to working precision makes it finish with L-BFGS, which is as good
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -87,11 +87,11 @@ class TreesLearner(MatrixLearner):
 
     def _collect(self, task: Task, repeats: float) -> None:
         """Out-of-fold scores of the trees so far."""
+        self._voters = repeats * float(np.mean([len(forest) for forest in self._forests]))
         means = [total / len(forest) for total, forest in zip(self._totals, self._forests, strict=True)]
         if self.scale is not None:
             self._scores = task.folds.average([self.scale.inverse(mean) for mean in means])
             return
-        self._voters = repeats * float(np.mean([len(forest) for forest in self._forests]))
         self._scores = self._logits(task.folds.average(means))
 
     def _logits(self, shares: np.ndarray) -> np.ndarray:

@@ -1,0 +1,370 @@
+"""The two scikit-learn estimators: what most people ever see of this package.
+
+They check the options, prepare the data, run :func:`autonas.fitting.fit` within the time limit, and
+hand predictions back in the person's own labels and shapes.
+"""
+
+from __future__ import annotations
+
+import numbers
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from autonas.core.clock import Clock
+from autonas.core.objective import get_metric
+from autonas.data.prepare import prepare
+from autonas.data.task import Kind
+from autonas.ensemble import SIZE
+from autonas.errors import ModelError, OptionError, unknown
+from autonas.fitting import Fit, Options, fit
+from autonas.model import Model
+from autonas.run.progress import Progress
+from autonas.search_space.load import load_space
+from autonas.search_space.space import SearchSpace
+from autonas.strategies import make_strategy
+
+__all__ = ["DEFAULT_SECONDS", "AutoNASClassifier", "AutoNASRegressor", "load"]
+
+DEFAULT_SECONDS = 240.0
+_MODALITIES = ("auto", "tabular", "image", "series")
+
+_PARAMETERS = """Parameters
+    ----------
+    space : str, path or SearchSpace
+        What is searched: "auto" (the default space of the data's modality), a packaged space, a YAML file.
+    strategy : str or class
+        Who proposes: "auto", "random", "smac", "hyperband(smac)", ... (``autonas strategies``).
+    evaluator : str or class
+        Who estimates: "train".
+    metric : str, callable or None
+        What is optimised; None: log_loss in classification, rmse in regression.  Also any scikit-learn
+        scorer, by name or as ``scorer(estimator, X, y)``.
+    time_limit : float or None
+        Seconds of the whole fit, imports included.  With neither this nor ``n_trials``: 240.
+    n_trials : int or None
+        Number of trials.  Without a time limit the fit then repeats exactly for the same ``random_state``.
+    trial_time_limit : float or None
+        Seconds of one trial.
+    cv : "auto", int, "holdout", splitter or iterable of pairs
+        "auto": 8 folds below 1,500 rows, else 5; repeated 5 times up to 600 rows; partial above 30,000.
+    ensemble_size : int
+        Largest number of members; 1 gives the single best model.
+    modality : {"auto", "tabular", "image", "series"}
+        4-d arrays are images, 3-d arrays images or series by their shape; what was inferred is printed.
+    class_weight : None, "balanced" or dict
+        Classification only.
+    device : {"auto", "cpu", "cuda", ...}
+        Where networks train.
+    n_jobs : int
+        Number of worker processes; 1 works in this process, -1 uses all cores.
+    workdir : path or None
+        Keeps the journal and the checkpoints; a fit with the same data and options goes on from there.
+    random_state : int, RandomState or None
+    verbose : int
+        0 is silent, 1 shows progress, 2 every trial.
+
+    Attributes
+    ----------
+    leaderboard_ : DataFrame
+        All trials, best first, the ensemble on top.
+    best_config_ : dict
+        Configuration of the best single trial.
+    best_score_ : float
+        Validation score of the ensemble, in the metric's own direction.
+    trials_ : list of Trial
+    model_ : Model
+    modality_ : str
+    n_features_in_ : int
+    """
+
+
+class _AutoNAS(BaseEstimator):
+    _kind: Kind
+
+    def __init__(
+        self,
+        *,
+        space: Any = "auto",
+        strategy: Any = "auto",
+        evaluator: Any = "train",
+        metric: Any = None,
+        time_limit: float | None = None,
+        n_trials: int | None = None,
+        trial_time_limit: float | None = None,
+        cv: Any = "auto",
+        ensemble_size: int = SIZE,
+        modality: str = "auto",
+        class_weight: Any = None,
+        device: str = "auto",
+        n_jobs: int = 1,
+        workdir: Any = None,
+        random_state: Any = None,
+        verbose: int = 1,
+    ) -> None:
+        self.space = space
+        self.strategy = strategy
+        self.evaluator = evaluator
+        self.metric = metric
+        self.time_limit = time_limit
+        self.n_trials = n_trials
+        self.trial_time_limit = trial_time_limit
+        self.cv = cv
+        self.ensemble_size = ensemble_size
+        self.modality = modality
+        self.class_weight = class_weight
+        self.device = device
+        self.n_jobs = n_jobs
+        self.workdir = workdir
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
+        """Search, combine, and be ready to predict.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            (rows, columns), (rows, height, width[, channels]) or (rows, channels, time).
+        y : (rows,) array
+        sample_weight : (rows,) array or None
+        X_val, y_val : as X and y, or None
+            A validation set of your own, instead of folds.
+        groups : (rows,) array or None
+            Rows of one group never lie on both sides of a fold.
+
+        Raises
+        ------
+        AutoNASError
+            What was wrong with the data or the options, before any search starts.
+        """
+        limit = self._limit()
+        clock = Clock(limit)
+        self._check_options()
+        seed = _seed(self.random_state)
+        task = prepare(
+            X,
+            y,
+            kind=self._kind,
+            modality=self.modality,
+            cv=self.cv,
+            groups=groups,
+            sample_weight=sample_weight,
+            class_weight=self.class_weight,
+            X_val=X_val,
+            y_val=y_val,
+            seed=seed,
+        )
+        metric = get_metric(self.metric, self._kind, task.classes)
+        space = self._space(task.problem.modality)
+        make_strategy_check(self.strategy, space, metric.name)
+        options = Options(
+            space=space,
+            strategy=self.strategy,
+            evaluator=self.evaluator,
+            metric=metric,
+            time_limit=limit,
+            n_trials=self.n_trials,
+            trial_time_limit=self.trial_time_limit,
+            ensemble_size=self.ensemble_size,
+            device=self.device,
+            n_jobs=_workers(self.n_jobs),
+            workdir=None if self.workdir is None else str(self.workdir),
+            seed=seed,
+        )
+        with Progress(limit, self.n_trials, metric, self.verbose) as progress:
+            progress.say(_describe(task, metric.name, X_val is not None))
+            outcome = fit(task, options, clock, progress)
+            progress.done(_summary(outcome, metric.name))
+        self._keep(outcome, task.problem.modality, X)
+        return self
+
+    def _limit(self) -> float | None:
+        for name in ("time_limit", "trial_time_limit"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, numbers.Real) and value > 0):
+                raise OptionError(f"{name} must be a positive number of seconds or None, not {value!r}.")
+        if self.n_trials is not None and not (isinstance(self.n_trials, numbers.Integral) and self.n_trials > 0):
+            raise OptionError(f"n_trials must be a positive whole number or None, not {self.n_trials!r}.")
+        if self.time_limit is None:
+            return None if self.n_trials is not None else DEFAULT_SECONDS
+        return float(self.time_limit)
+
+    def _check_options(self) -> None:
+        if self.modality not in _MODALITIES:
+            raise unknown("modality", self.modality, _MODALITIES)
+        if not (isinstance(self.ensemble_size, numbers.Integral) and self.ensemble_size > 0):
+            raise OptionError(f"ensemble_size must be a positive whole number, not {self.ensemble_size!r}.")
+        if isinstance(self.evaluator, str):
+            from autonas.evaluators import list_evaluators
+
+            names = [name for name, _ in list_evaluators()]
+            if self.evaluator not in names:
+                raise unknown("evaluator", self.evaluator, names)
+
+    def _space(self, modality: str) -> SearchSpace:
+        if isinstance(self.space, SearchSpace):
+            space = self.space
+        else:
+            space = load_space(modality if self.space == "auto" else self.space, self._kind)
+        if space.modality != modality:
+            raise OptionError(
+                f"The space {space.name!r} is for {space.modality} data, but these are {modality} data. "
+                "Choose another space, or force modality=."
+            )
+        return space
+
+    def _keep(self, outcome: Fit, modality: str, X: Any) -> None:
+        self.model_: Model = outcome.model
+        self.trials_ = outcome.trials
+        self.leaderboard_: pd.DataFrame = outcome.leaderboard
+        self.best_config_ = outcome.best_config
+        self.best_score_ = outcome.best_score
+        self.modality_ = modality
+        self.n_features_in_ = int(np.shape(X)[1]) if np.ndim(X) > 1 else 1
+        names = getattr(X, "columns", None)
+        if names is not None and all(isinstance(n, str) for n in names):
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        if outcome.model.classes is not None:
+            self.classes_ = outcome.model.classes
+
+    def _scores(self, X: Any) -> np.ndarray:
+        check_is_fitted(self, "model_")
+        return self.model_.predict(X)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a folder of plain arrays and JSON (:func:`load` reads it)."""
+        check_is_fitted(self, "model_")
+        plain = {k: v if _is_plain(v) else None for k, v in self.get_params(deep=False).items()}
+        self.model_.about = {
+            "estimator": type(self).__name__,
+            "parameters": plain,
+            "leaderboard": self.leaderboard_.astype(object).where(self.leaderboard_.notna(), None).to_dict("records"),
+            "best_config": self.best_config_,
+            "best_score": self.best_score_,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
+        }
+        self.model_.save(folder)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.non_deterministic = self.n_trials is None
+        return tags
+
+
+class AutoNASClassifier(ClassifierMixin, _AutoNAS):
+    _kind = "classification"
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(rows, n_classes) probabilities, in the order of ``classes_``."""
+        return self._scores(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(rows,) most probable labels."""
+        scores = self._scores(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+
+class AutoNASRegressor(RegressorMixin, _AutoNAS):
+    _kind = "regression"
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(rows,) values in the target's units."""
+        return self._scores(X).ravel()
+
+
+AutoNASClassifier.__doc__ = f"""Searched, ensembled classifier for tables, images or series.
+
+    {_PARAMETERS}classes_ : (n_classes,) array
+    """
+AutoNASRegressor.__doc__ = f"""Searched, ensembled regressor for tables, images or series.
+
+    {_PARAMETERS}"""
+
+
+def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor:
+    """Read a model that ``save`` wrote; nothing in the folder is executed or unpickled.
+
+    Returns
+    -------
+    A fitted estimator; its ``trials_`` are empty (the journal has them).
+
+    Raises
+    ------
+    ModelError
+        If the folder is missing, damaged, or of a newer version.
+    """
+    model = Model.load(Path(folder))
+    about = model.about
+    kinds = {c.__name__: c for c in (AutoNASClassifier, AutoNASRegressor)}
+    try:
+        estimator = kinds[about["estimator"]](**about["parameters"])
+        board = pd.DataFrame(about["leaderboard"])
+        score = about["best_score"]
+        outcome = Fit(model, [], board.fillna(np.nan), about["best_config"], score)
+        estimator._keep(outcome, model.problem.modality, np.empty((0, about["n_features_in"])))
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"The model in {folder} is damaged ({error}). Use another copy, or fit again.") from error
+    if about["feature_names_in"]:
+        estimator.feature_names_in_ = np.asarray(about["feature_names_in"], dtype=object)
+    return estimator
+
+
+def make_strategy_check(strategy: Any, space: SearchSpace, objective: str) -> None:
+    """Raise for an unknown strategy before any search starts; no backend is imported for it."""
+    make_strategy(strategy, space, (objective,))
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _workers(n_jobs: int | None) -> int:
+    if n_jobs is None:
+        return 1
+    if not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+        raise OptionError(f"n_jobs must be a positive number, or -1 for all cores, not {n_jobs!r}.")
+    if n_jobs > 0:
+        return int(n_jobs)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores + 1 + int(n_jobs))
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def _describe(task: Any, metric: str, own_validation: bool) -> str:
+    problem, shape = task.problem, task.X.shape
+    what = f"{problem.n_outputs} classes" if problem.kind == "classification" else "regression"
+    checked = "your validation set" if own_validation else f"{len(task.folds)} fits on shared folds"
+    size = " x ".join(map(str, shape))
+    return f"{problem.modality} data, {size}, {what}; optimising {metric}; validation: {checked}"
+
+
+def _summary(outcome: Fit, metric: str) -> str:
+    done = sum(t.ok for t in outcome.trials)
+    used = int((outcome.leaderboard["weight"].iloc[1:] > 0).sum())
+    return f"Validation {metric} {outcome.best_score:.5g} by {used} of {done} trained models"

@@ -1,0 +1,260 @@
+"""From a task and the options of a fit to a model: search, ensemble, assembly, all within the limit.
+
+The time that comes after the search is predicted from the size of the data and reserved; whatever
+happens there, the best single trial is a model already.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import autonas
+from autonas.core.clock import Clock
+from autonas.core.objective import Metric
+from autonas.core.state import load_state
+from autonas.core.trial import Trial
+from autonas.data.prepare import data_hash
+from autonas.data.task import Task
+from autonas.ensemble import Ensemble, fit_ensemble
+from autonas.errors import AutoNASError
+from autonas.evaluators import make_evaluator
+from autonas.evaluators.train import LEARNER_FILE, PREDICTIONS_FILE
+from autonas.model import Member, Model
+from autonas.run.checkpoints import Checkpoints
+from autonas.run.executors import Executor, InProcess, Pool
+from autonas.run.journal import Journal
+from autonas.run.progress import Progress
+from autonas.run.search import Limits, Search
+from autonas.search_space.space import SearchSpace
+from autonas.strategies import make_strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Fit", "Options", "fit"]
+
+QUOTA_BYTES = 4 * 2**30
+FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
+_IDENTITY = ("space", "data", "metric", "kind", "seed", "evaluator")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person asked for; the names are those of the estimators' constructors."""
+
+    space: SearchSpace
+    strategy: Any
+    evaluator: Any
+    metric: Metric
+    time_limit: float | None
+    n_trials: int | None
+    trial_time_limit: float | None
+    ensemble_size: int
+    device: str
+    n_jobs: int
+    workdir: str | None
+    seed: int
+
+
+@dataclass
+class Fit:
+    """What a fit brings: the model, all trials, and the table that a person reads."""
+
+    model: Model
+    trials: list[Trial]
+    leaderboard: pd.DataFrame
+    best_config: dict[str, Any]
+    best_score: float
+
+
+def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
+    """Search, combine and assemble.
+
+    Parameters
+    ----------
+    task : Task
+    options : Options
+    clock : Clock
+        Of the whole fit; it began before the data were prepared.
+    progress : Progress
+
+    Raises
+    ------
+    AutoNASError
+        If not one trial succeeded; the reasons of the first ones are named.
+    """
+    with ExitStack() as stack:
+        workdir = options.workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="autonas-"))
+        folder = Path(workdir)
+        journal = stack.enter_context(_journal(folder, task, options))
+        checkpoints = Checkpoints(folder, QUOTA_BYTES)
+        trials = _search(task, options, clock, progress, journal, checkpoints, stack)
+        progress.phase("combining the models")
+        usable = [t for t in trials if t.ok and t.checkpoint is not None]
+        if not usable:
+            reasons = "; ".join(dict.fromkeys(t.result.error for t in trials if t.result.error)) or "no time for one"
+            raise AutoNASError(
+                f"No model could be trained ({len(trials)} trials): {reasons}. Give more time, or another space."
+            )
+        members = _candidates(usable)
+        try:
+            ensemble = _combine(members, task, options, Clock(None) if clock.seconds is None else clock.part(0.8))
+        except KeyboardInterrupt:
+            progress.say("Interrupted: taking the best single model.")
+            ensemble = _combine(members, task, options, Clock(None), size=1)
+        model = _assemble(members, ensemble, task, options.space)
+        board = _leaderboard(trials, members, ensemble, options)
+        best = min(usable, key=lambda t: (-t.proposal.fidelity, t.loss))
+        # without a folder of the person's own, the checkpoints end here
+        kept = trials if options.workdir else [Trial(t.id, t.proposal, t.result, None) for t in trials]
+        return Fit(model, kept, board, dict(best.config), options.metric.to_score(ensemble.loss))
+
+
+def _journal(folder: Path, task: Task, options: Options) -> Journal:
+    meta = {
+        "autonas": autonas.__version__,
+        "space": options.space.hash,
+        "space_name": options.space.name,
+        "space_source": options.space.source,
+        "data": data_hash(task) if options.workdir else "",
+        "metric": options.metric.name,
+        "kind": task.problem.kind,
+        "seed": options.seed,
+        "strategy": str(options.strategy),
+        "evaluator": str(options.evaluator),
+    }
+    return Journal.open_or_create(folder / "journal.db", meta, identity=_IDENTITY)
+
+
+def _search(
+    task: Task,
+    options: Options,
+    clock: Clock,
+    progress: Progress,
+    journal: Journal,
+    checkpoints: Checkpoints,
+    stack: ExitStack,
+) -> list[Trial]:
+    space, metric = options.space, options.metric
+    evaluator = make_evaluator(options.evaluator, metric, seed=options.seed, device=options.device)
+    pre = task.preprocessor
+    facts = {
+        "rows": len(task.folds.pairs[0][0]) + len(task.folds.pairs[0][1]),
+        "columns": _n_columns(task.X),
+        "kind": task.problem.kind,
+        "text": bool(getattr(pre, "has_text", False)),
+        "categories": bool(getattr(pre, "has_categories", False)),
+    }
+    searching = Clock(None) if clock.seconds is None else Clock(max(0.0, clock.left() - _reserve(task, clock.seconds)))
+    candidates = None
+    if options.strategy == "auto" and options.n_trials is None:
+        candidates = max(FEW_CANDIDATES, task.n_rows // ROWS_PER_CANDIDATE)
+    executor: Executor
+    if options.n_jobs > 1:
+        executor = Pool(evaluator, space, task, options.n_jobs)
+    else:
+        executor = InProcess(evaluator, space, task, _reporter(progress, searching))
+    stack.callback(executor.close)
+
+    def strategy() -> Any:
+        return make_strategy(options.strategy, space, (metric.name,), options.seed)
+
+    limits = Limits(searching, options.n_trials, options.trial_time_limit, candidates)
+    search = Search(
+        space, strategy, executor, journal, checkpoints, limits, progress, facts=facts, seed=options.seed
+    )
+    return search.run()
+
+
+def _reporter(progress: Progress, clock: Clock) -> Callable[[int, float, dict[str, float]], bool]:
+    def report(trial_id: int, share: float, values: dict[str, float]) -> bool:
+        progress.reported(trial_id, share, values)
+        return not clock.over()
+
+    return report
+
+
+def _n_columns(X: Any) -> int:
+    return int(np.prod(X.shape[1:]))
+
+
+def _reserve(task: Task, seconds: float) -> float:
+    """Seconds to keep for the ensemble and the assembly: measured on the second layer, more for more rows."""
+    combining = 4.5 if task.n_rows > 4000 else 2.0 if task.n_rows > 1500 else 1.0
+    return min(combining + 0.5 + 0.01 * seconds, 0.25 * seconds)
+
+
+def _candidates(trials: list[Trial]) -> list[Trial]:
+    """One trial per configuration: its highest fidelity."""
+    best: dict[str, Trial] = {}
+    for trial in trials:
+        other = best.get(trial.proposal.key)
+        if other is None or trial.proposal.fidelity > other.proposal.fidelity:
+            best[trial.proposal.key] = trial
+    return sorted(best.values(), key=lambda t: t.loss)
+
+
+def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, size: int | None = None) -> Ensemble:
+    predictions = [np.load(Path(str(t.checkpoint)) / PREDICTIONS_FILE, allow_pickle=False) for t in members]
+    return fit_ensemble(
+        predictions,
+        task.y,
+        metric=options.metric,
+        kind=task.problem.kind,
+        weight=task.weight,
+        clock=clock,
+        size=options.ensemble_size if size is None else size,
+        seed=options.seed,
+    )
+
+
+def _assemble(trials: list[Trial], ensemble: Ensemble, task: Task, space: SearchSpace) -> Model:
+    members = []
+    for index in ensemble.members:
+        trial = trials[index]
+        saved = load_state(Path(str(trial.checkpoint)) / LEARNER_FILE)
+        family = space.families[space.kind_of(trial.config)]
+        members.append(Member(family, space.options(trial.config), saved["learner"], saved["temperature"]))
+    return Model(task.problem, task.classes, task.preprocessor, members, ensemble)
+
+
+def _leaderboard(trials: list[Trial], members: list[Trial], ensemble: Ensemble, options: Options) -> pd.DataFrame:
+    """Best first, the ensemble on top; failed trials last, with their reasons."""
+    import pandas as pd
+
+    metric, space = options.metric, options.space
+    weights = {trial.id: float(w) for trial, w in zip(members, ensemble.weights, strict=True)}
+    ordered = sorted(trials, key=lambda t: (not t.ok, -t.proposal.fidelity, t.loss, t.id))
+    rows = [
+        {
+            "trial": t.id,
+            "model": space.kind_of(t.config),
+            metric.name: metric.to_score(t.loss) if t.ok else float("nan"),
+            "weight": weights.get(t.id, 0.0),
+            "fidelity": t.proposal.fidelity,
+            "seconds": round(t.result.cost_seconds, 2),
+            "origin": t.proposal.origin,
+            "status": t.result.status,
+            "error": t.result.error,
+        }
+        for t in ordered
+    ]
+    top = {
+        "trial": -1,
+        "model": "ensemble",
+        metric.name: metric.to_score(ensemble.loss),
+        "weight": 1.0,
+        "fidelity": 1.0,
+        "seconds": round(sum(t.result.cost_seconds for t in trials), 2),
+        "origin": "",
+        "status": "ok",
+        "error": "",
+    }
+    return pd.DataFrame([top, *rows])

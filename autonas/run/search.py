@@ -1,0 +1,239 @@
+"""The loop of the survey's Figure 1: ask, evaluate, tell, until the time or the trials are used up.
+
+First proposals are the space's portfolio of strong defaults, cheapest first; then the strategy speaks.
+Every step goes to the journal first, so that a search that is killed goes on where it was.  With a time
+limit each trial gets a slice of it and the strategy may think for a tenth of the time; with a number of
+trials alone nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autonas.core.clock import Clock
+from autonas.core.trial import Proposal, Trial
+from autonas.run.checkpoints import Checkpoints
+from autonas.run.executors import Done, Executor, Job, Report
+from autonas.run.journal import Journal
+from autonas.run.progress import Progress
+from autonas.search_space.space import SearchSpace
+from autonas.strategies.base import Strategy
+
+__all__ = ["Limits", "Search"]
+
+SEARCH_SHARE = 0.15  # of the time limit, for a configuration that a strategy proposed
+THINKING_SHARE = 0.1  # of the time so far, for the strategy
+FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
+SHORTEST_SLICE = 0.3  # seconds; less is not worth a start
+KEPT = 60  # trials whose weights are kept at most for the ensemble
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search ends.
+
+    Parameters
+    ----------
+    clock : Clock
+        Of the search, without what comes after it.
+    n_trials : int or None
+        Finished trials, those of earlier sessions included.
+    trial_seconds : float or None
+        For one trial.
+    n_candidates : int or None
+        Proposals of the strategy, beyond the portfolio.
+    """
+
+    clock: Clock
+    n_trials: int | None = None
+    trial_seconds: float | None = None
+    n_candidates: int | None = None
+
+
+@dataclass
+class Search:
+    """One search; :meth:`run` returns all finished trials.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    make_strategy : callable
+        Makes the strategy when it is first needed, since its imports take time.
+    executor : Executor
+    journal : Journal
+    checkpoints : Checkpoints
+    limits : Limits
+    progress : Progress
+    facts : mapping
+        What the portfolio asks about the data.
+    seed : int
+    """
+
+    space: SearchSpace
+    make_strategy: Callable[[], Strategy]
+    executor: Executor
+    journal: Journal
+    checkpoints: Checkpoints
+    limits: Limits
+    progress: Progress
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.trials: list[Trial] = self.journal.trials()
+        self._known = {t.proposal.key for t in self.trials}
+        self._running: dict[int, Proposal] = {}
+        self._strategy: Strategy | None = None
+        self._thought = 0.0
+        self._thoughts = 0
+        self._fillers = 0
+        self._finished = False
+        self._next = self.journal.next_id()
+        # a crash left these without a result; they come first, under their old numbers
+        self._again = self.journal.pending()
+        portfolio = self.space.portfolio(self.facts)
+        self._portfolio = [(c, s) for c, s in portfolio if Proposal(c).key not in self._known]
+        self._shares = {Proposal(c).key: share for c, share in portfolio}
+
+    def run(self) -> list[Trial]:
+        """Search until a limit; Ctrl-C ends it early and loses nothing that is finished."""
+        try:
+            while True:
+                while self.executor.free and self._more() and self._submit():
+                    pass
+                if not self._running:
+                    break
+                self._listen()
+        except KeyboardInterrupt:
+            self.progress.say("Interrupted: going on with the trials that are finished.")
+        return self.trials
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    def _more(self) -> bool:
+        """Whether another trial may start."""
+        limits = self.limits
+        if self._finished or limits.clock.left() < SHORTEST_SLICE:
+            return False
+        if limits.n_trials is not None and len(self.trials) + len(self._running) >= limits.n_trials:
+            return False
+        if self._again or self._portfolio or limits.n_candidates is None:
+            return True
+        searched = sum(t.proposal.origin != "portfolio" for t in self.trials)
+        return searched + len(self._running) < limits.n_candidates
+
+    def _submit(self) -> bool:
+        """Start one trial; False when there is nothing to start now."""
+        if self._again:
+            trial_id, proposal = self._again.pop(0)
+        else:
+            next_proposal = self._propose()
+            if next_proposal is None:
+                # nothing pending and nothing to ask: the strategy has finished
+                self._finished = not self._running
+                return False
+            trial_id, proposal = self._next, next_proposal
+            self._next += 1
+            self.journal.asked(trial_id, proposal)
+        self._known.add(proposal.key)
+        self._running[trial_id] = proposal
+        folder = self.checkpoints.new(trial_id)
+        parent = None
+        if proposal.parent is not None and proposal.parent in self.checkpoints:
+            parent = str(self.checkpoints.path(proposal.parent))
+        self.progress.started(trial_id, proposal.config, proposal.fidelity)
+        self.executor.submit(Job(trial_id, proposal, parent, str(folder), self._seconds(proposal)))
+        return True
+
+    def _propose(self) -> Proposal | None:
+        if self._portfolio:
+            return Proposal(self._portfolio.pop(0)[0], origin="portfolio")
+        clock = self.limits.clock
+        if clock.seconds is None:
+            return self._ask()
+        # the strategy's next thought will take about as long as its last ones
+        expected = FIRST_THOUGHT if self._strategy is None else self._thought / max(1, self._thoughts)
+        if self._thought + expected > THINKING_SHARE * clock.elapsed():
+            return self._random()
+        start = time.monotonic()
+        proposal = self._ask()
+        self._thought += time.monotonic() - start
+        self._thoughts += 1
+        return proposal
+
+    def _ask(self) -> Proposal | None:
+        if self._strategy is None:
+            self._strategy = self.make_strategy()
+            for trial in self.trials:
+                self._strategy.tell(trial)
+        return self._strategy.ask()
+
+    def _random(self) -> Proposal:
+        """Fills the gap while the strategy's thinking time is used up."""
+        self._fillers += 1
+        config = self.space.sample(1, (self.seed, self._next, self._fillers))[0]
+        return Proposal(config, origin="random")
+
+    def _seconds(self, proposal: Proposal) -> float | None:
+        """The time slice of a trial."""
+        clock, own = self.limits.clock, self.limits.trial_seconds
+        if clock.seconds is None:
+            return own
+        share = self._shares.get(proposal.key, SEARCH_SHARE)
+        slice_ = min(share * clock.seconds * proposal.fidelity, clock.left())
+        return max(slice_ if own is None else min(slice_, own), 0.1)
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        clock = self.limits.clock
+        for event in self.executor.events(None if clock.seconds is None else min(1.0, clock.left() + 0.05)):
+            if isinstance(event, Report):
+                self.progress.reported(event.id, event.progress, event.values)
+            elif isinstance(event, Done):
+                self._tell(event)
+        if clock.over():
+            for trial_id in list(self._running):
+                self.executor.kill(trial_id, "the time was over")
+                self._drop(trial_id)
+
+    def _drop(self, trial_id: int) -> None:
+        """Forget a trial that had no time to finish; the journal keeps it as asked."""
+        self._running.pop(trial_id)
+        self.checkpoints.discard(trial_id)
+
+    def _tell(self, event: Done) -> None:
+        if event.id not in self._running:
+            return
+        proposal = self._running.pop(event.id)
+        checkpoint = None
+        if event.result.status == "failed":
+            self.checkpoints.discard(event.id)
+        else:
+            checkpoint = str(self.checkpoints.commit(event.id))
+        trial = Trial(event.id, proposal, event.result, checkpoint)
+        self.journal.told(trial)
+        self.trials.append(trial)
+        if self._strategy is not None:
+            self._strategy.tell(trial)
+        self.progress.finished(trial)
+        self._collect()
+
+    def _collect(self) -> None:
+        """Delete the checkpoints of the worst trials once there are too many."""
+        keep = set(self._strategy.keep()) if self._strategy is not None else set()
+        keep |= {p.parent for p in self._running.values() if p.parent is not None}
+        ranked = [t.id for t in sorted(self.trials, key=lambda t: t.loss) if t.checkpoint is not None]
+        gone = self.checkpoints.collect(keep, ranked)
+        for worst in ranked[KEPT:]:
+            if worst not in keep and worst not in gone:
+                self.checkpoints.discard(worst)
+                gone.append(worst)
+        if gone:
+            for trial_id in gone:
+                self.journal.set_checkpoint(trial_id, None)
+            self.trials = [Trial(t.id, t.proposal, t.result, None) if t.id in gone else t for t in self.trials]
