@@ -190,7 +190,7 @@ class _AutoNAS(BaseEstimator):
             progress.say(_describe(task, metric.name, X_val is not None))
             outcome = fit(task, options, clock, progress)
             progress.done(_summary(outcome, metric.name))
-        self._keep(outcome, task.problem.modality, X)
+        self._keep(outcome, task.problem.modality, task.n_features, getattr(X, "columns", ()))
         return self
 
     def _limit(self) -> float | None:
@@ -228,16 +228,15 @@ class _AutoNAS(BaseEstimator):
             )
         return space
 
-    def _keep(self, outcome: Fit, modality: str, X: Any) -> None:
+    def _keep(self, outcome: Fit, modality: str, n_features: int, names: Any) -> None:
         self.model_: Model = outcome.model
         self.trials_ = outcome.trials
         self.leaderboard_: pd.DataFrame = outcome.leaderboard
         self.best_config_ = outcome.best_config
         self.best_score_ = outcome.best_score
         self.modality_ = modality
-        self.n_features_in_ = int(np.shape(X)[1]) if np.ndim(X) > 1 else 1
-        names = getattr(X, "columns", None)
-        if names is not None and all(isinstance(n, str) for n in names):
+        self.n_features_in_ = n_features
+        if len(names) and all(isinstance(n, str) for n in names):
             self.feature_names_in_ = np.asarray(names, dtype=object)
         if outcome.model.classes is not None:
             self.classes_ = outcome.model.classes
@@ -320,11 +319,9 @@ def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor
         board = pd.DataFrame(about["leaderboard"])
         score = about["best_score"]
         outcome = Fit(model, [], board.fillna(np.nan), about["best_config"], score)
-        estimator._keep(outcome, model.problem.modality, np.empty((0, about["n_features_in"])))
+        estimator._keep(outcome, model.problem.modality, about["n_features_in"], about["feature_names_in"])
     except (KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Use another copy, or fit again.") from error
-    if about["feature_names_in"]:
-        estimator.feature_names_in_ = np.asarray(about["feature_names_in"], dtype=object)
     return estimator
 
 
@@ -357,11 +354,10 @@ def _is_plain(value: Any) -> bool:
 
 
 def _describe(task: Any, metric: str, own_validation: bool) -> str:
-    problem, shape = task.problem, task.X.shape
+    problem = task.problem
     what = f"{problem.n_outputs} classes" if problem.kind == "classification" else "regression"
     checked = "your validation set" if own_validation else f"{len(task.folds)} fits on shared folds"
-    size = " x ".join(map(str, shape))
-    return f"{problem.modality} data, {size}, {what}; optimising {metric}; validation: {checked}"
+    return f"{task.preprocessor.summary} {what.capitalize()}, optimising {metric}; validation: {checked}."
 
 
 def _summary(outcome: Fit, metric: str) -> str:

@@ -147,7 +147,7 @@ def _search(
     pre = task.preprocessor
     facts = {
         "rows": len(task.folds.pairs[0][0]) + len(task.folds.pairs[0][1]),
-        "columns": _n_columns(task.X),
+        "columns": task.n_features,
         "kind": task.problem.kind,
         "text": bool(getattr(pre, "has_text", False)),
         "categories": bool(getattr(pre, "has_categories", False)),
@@ -179,10 +179,6 @@ def _reporter(progress: Progress, clock: Clock) -> Callable[[int, float, dict[st
         return not clock.over()
 
     return report
-
-
-def _n_columns(X: Any) -> int:
-    return int(np.prod(X.shape[1:]))
 
 
 def _reserve(task: Task, seconds: float) -> float:

@@ -72,6 +72,11 @@ class _ArrayPreprocessor(Preprocessor):
         return self.layout.sentence
 
     @property
+    def n_features(self) -> int:
+        """Length of the first axis of one image or series, as it was given."""
+        return int(self.layout.shape[0])
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """(channels, height, width) or (channels, time)."""
         size = dict(zip(self.layout.axes[1:], self.layout.shape, strict=True))

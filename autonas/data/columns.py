@@ -25,6 +25,7 @@ __all__ = ["Column", "NumberColumn", "BooleanColumn", "DateColumn", "CategoryCol
 
 MAX_LEVELS = 200  # levels of a category that keep a code of their own
 _MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none", "nat", "<na>", "missing"})
+_LARGEST = float(np.finfo(np.float32).max)
 _TRUTH = {"True": "1", "False": "0", "true": "1", "false": "0", "TRUE": "1", "FALSE": "0"}
 _DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")
 _FORMATS = [day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")] + ["%H:%M", "%H:%M:%S"]
@@ -279,8 +280,8 @@ def _as_float(cells: pd.Series, name: str) -> np.ndarray:
     if values.dtype.kind != "f":
         return values.astype(np.float64) if values.dtype.kind != "b" else values.astype(np.float32)
     largest = max(float(np.fmax.reduce(values, initial=0.0)), -float(np.fmin.reduce(values, initial=0.0)))
-    if largest > np.finfo(np.float32).max:
-        bad = int((np.abs(values) > np.finfo(np.float32).max).sum())
+    if largest > _LARGEST:
+        bad = int((np.abs(values) > _LARGEST).sum())
         raise DataError(
             f"Input X contains infinity or a value too large for dtype('float32'): {bad} of {len(values)} values in "
             f"column {name!r}. Replace them by NaN (a missing value) or by a finite number."

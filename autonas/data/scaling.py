@@ -24,6 +24,7 @@ def varies(values: np.ndarray) -> bool:
 
 def smooth_clip(z: np.ndarray) -> np.ndarray:
     """The identity near 0 that never leaves -3..3: z / sqrt(1 + (z/3)^2)."""
+    z = np.clip(z, -1e6, 1e6)  # the square of an outlier may be too large for float32
     return z / np.sqrt(1 + (z / 3) ** 2)
 
 
@@ -88,14 +89,16 @@ class NumberScales:
     def scale_(self, out: np.ndarray) -> None:
         """Scale and clip a (rows, columns) float32 array of shifted values in place; NaN becomes 0."""
         out -= np.asarray(self.median, dtype=np.float32)
-        out /= np.asarray(self.scale, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            out /= np.asarray(self.scale, dtype=np.float32)
         for column in out.T:
             column[:] = np.nan_to_num(smooth_clip(column), copy=False)
 
     def piecewise_linear(self, j: int, values: np.ndarray) -> np.ndarray:
         """(rows, bins) encoding of shifted values; a missing value is 0 in every bin."""
         edges = self.edges[j]
-        filled = (values[:, None] - edges[:-1]) / (edges[1:] - edges[:-1])
+        with np.errstate(over="ignore"):
+            filled = (values[:, None] - edges[:-1]) / (edges[1:] - edges[:-1])
         return np.nan_to_num(np.clip(filled, 0, 1, out=filled) * 2 - 1, copy=False)
 
     def state(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class TabularPreprocessor(Preprocessor):
         self.other: list[bool] = []  # per category: whether cells beyond them occur
         self.texts: list[TextModel] = []
         self.text_mean = self.text_scale = np.zeros(0, dtype=np.float32)
-        self.summary = ""
+        self.n_rows = 0
         self._table: weakref.ref[Any] | None = None
         self._matrices: list[csr_array] = []
 
@@ -117,8 +117,13 @@ class TabularPreprocessor(Preprocessor):
         table = _table([*numbers, *codes, *texts], len(frame))
         self._table = weakref.ref(table)
         self._fit_text(table)
-        self.summary = self._summary(len(frame))
+        self.n_rows = len(frame)
         return self, table
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the table."""
+        return len(self.names)
 
     def _fit_levels(self, codes: np.ndarray) -> None:
         shown = min(int(codes.max()) + 1, _SHOWN_LEVELS)
@@ -131,10 +136,12 @@ class TabularPreprocessor(Preprocessor):
         spread = features.std(axis=0, dtype=np.float64).astype(np.float32)
         self.text_scale = np.where(spread > 1e-7, spread, np.float32(1))
 
-    def _summary(self, n_rows: int) -> str:
+    @property
+    def summary(self) -> str:
+        """One sentence on what the table holds."""
         kinds = list(self.kinds.values())
         found = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
-        return f"Table of {n_rows} rows and {len(self.names)} columns: {', '.join(found)}."
+        return f"Table of {self.n_rows} rows and {len(self.names)} columns: {', '.join(found)}."
 
     @property
     def n_numeric(self) -> int:
@@ -309,14 +316,14 @@ class TabularPreprocessor(Preprocessor):
             "texts": [text.state() for text in self.texts],
             "text_mean": self.text_mean,
             "text_scale": self.text_scale,
-            "summary": self.summary,
+            "n_rows": self.n_rows,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TabularPreprocessor:
         """Inverse of :meth:`state`."""
         self = cls()
-        self.names, self.named, self.summary = state["names"], state["named"], state["summary"]
+        self.names, self.named, self.n_rows = state["names"], state["named"], state["n_rows"]
         self.kinds = dict(zip(self.names, state["kinds"], strict=True))
         self.columns = [restore_column(column) for column in state["columns"]]
         self.numbers = NumberScales.from_state(state["numbers"])

@@ -89,6 +89,16 @@ class Preprocessor(ABC):
 
     views: tuple[str, ...] = ()
 
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Columns of the table, or the length of the first axis of one image or series, as they were given."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """One sentence on how the data was read."""
+
     @abstractmethod
     def check(self, X: Any) -> Any:
         """New data in the form that was fitted; a DataError names what is missing or wrong."""
@@ -139,6 +149,11 @@ class Task:
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.y)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of a table, or the length of the first axis of one image or series."""
+        return self.preprocessor.n_features
 
     def view(self, name: str) -> Any:
         """The named view of all rows, made once."""

@@ -118,7 +118,7 @@ class BoostedLayer:
     def _boosters(self) -> list[Any]:
         import lightgbm
 
-        return [lightgbm.Booster(params={"num_threads": 1}, model_str=m.decode()) for m in self.models]
+        return [lightgbm.Booster(model_str=m.decode()) for m in self.models]
 
     def state(self) -> dict[str, Any]:
         """Plain state (see ``autonas.core.state``)."""

@@ -85,7 +85,7 @@ class Learner(ABC):
 
     @abstractmethod
     def predict(self, view: Any) -> np.ndarray:
-        """(rows, n_outputs) float32 scores of new rows: the mean over the fold models.
+        """(rows, n_outputs) scores of new rows: the mean over the fold models.
 
         In classification, log of the mean of the fold models' probabilities.
         """

@@ -36,6 +36,16 @@ def test_the_clip_keeps_order_and_bounds():
     assert smooth_clip(np.array([1e-3]))[0] == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize("outlier", [1e20, 3e38, -3e38])
+def test_outliers_that_float32_just_holds(outlier):
+    scales = fitted(np.linspace(-1e-3, 1e-3, 50))
+    out = np.array([[outlier]], dtype=np.float32)
+    encoded = scales.piecewise_linear(0, out[0])
+    scales.scale_(out)
+    assert out[0, 0] == pytest.approx(3 * np.sign(outlier))
+    assert (encoded == np.sign(outlier)).all()
+
+
 def test_half_the_range_stands_in_for_quartiles_that_coincide():
     x = np.r_[np.zeros(90), np.full(10, 4.0)]
     assert fitted(x).scale == [2.0]

@@ -201,11 +201,13 @@ class KernelLearner(MatrixLearner):
         self.unit = kernel.unit
 
     def predict(self, view: Any) -> np.ndarray:
-        """(rows, n_outputs) float32 scores of the final model."""
+        """(rows, n_outputs) scores of the final model."""
         kernel = Kernel(str(self.options.get("kernel", "laplace")), float(self.options.get("width", 0.7)), self.unit)
-        raw = _apply((view - self.mean) * self.scales, self.centres, kernel, self.dual)
+        # in double precision: the distance of a row to itself is then 0 whatever rows it is predicted with
+        rows = (view - self.mean).astype(np.float64) * self.scales
+        raw = _apply(rows, self.centres.astype(np.float64), kernel, self.dual)
         scores = _signs_to_logits(raw) * self.sharpness if self.scale is None else self.scale.inverse(raw)
-        return scores.astype(np.float32)
+        return np.asarray(scores)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to predict."""

@@ -124,18 +124,19 @@ class LinearLearner(MatrixLearner):
         self.coefficients = np.stack(coefficients)
 
     def predict(self, view: Any) -> np.ndarray:
-        """(rows, n_outputs) float32 scores: the mean over the fold models."""
+        """(rows, n_outputs) scores: the mean over the fold models."""
         models, columns, outputs = self.coefficients.shape
         stacked = self.coefficients.transpose(1, 0, 2).reshape(columns, models * outputs)
         parts = []
         for start in range(0, view.shape[0], _CHUNK):
-            raw = _apply(view[start : start + _CHUNK], stacked).reshape(-1, models, outputs)
+            # in double precision, so that a row's scores do not depend on the rows beside it
+            raw = _apply(view[start : start + _CHUNK].astype(np.float64), stacked).reshape(-1, models, outputs)
             if self.scale is None:
                 logs = [log_softmax(binary_logits(raw[:, m])) for m in range(models)]
                 parts.append(log_mean_exp(np.stack(logs)))
             else:
                 parts.append(self.scale.inverse(raw).mean(axis=1))
-        return np.concatenate(parts).astype(np.float32)
+        return np.concatenate(parts)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to predict."""

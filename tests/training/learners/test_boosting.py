@@ -129,7 +129,8 @@ def test_a_short_clock_raises_the_learning_rate(make_task):
     learner = BoostingLearner({"learning_rate": 0.05}, task.problem)
     learner.train(task, clock=Clock(1.0))
     assert 0.05 < learner.info["learning_rate"] <= 0.2
-    assert max(learner.info["rounds"]) - min(learner.info["rounds"]) <= 10
+    assert min(learner.info["rounds"]) >= 1
+    assert np.isfinite(learner.out_of_fold()).all()
 
 
 def test_a_report_may_stop_it(tasks):
