@@ -34,55 +34,6 @@ __all__ = ["DEFAULT_SECONDS", "AutoNASClassifier", "AutoNASRegressor", "load"]
 DEFAULT_SECONDS = 240.0
 _MODALITIES = ("auto", "tabular", "image", "series")
 
-_PARAMETERS = """Parameters
-    ----------
-    space : str, path or SearchSpace
-        What is searched: "auto" (the default space of the data's modality), a packaged space, a YAML file.
-    strategy : str or class
-        Who proposes: "auto", "random", "smac", "hyperband(smac)", ... (``autonas strategies``).
-    evaluator : str or class
-        Who estimates: "train".
-    metric : str, callable or None
-        What is optimised; None: log_loss in classification, rmse in regression.  Also any scikit-learn
-        scorer, by name or as ``scorer(estimator, X, y)``.
-    time_limit : float or None
-        Seconds of the whole fit, imports included.  With neither this nor ``n_trials``: 240.
-    n_trials : int or None
-        Number of trials.  Without a time limit the fit then repeats exactly for the same ``random_state``.
-    trial_time_limit : float or None
-        Seconds of one trial.
-    cv : "auto", int, "holdout", splitter or iterable of pairs
-        "auto": 8 folds below 1,500 rows, else 5; repeated 5 times up to 600 rows; partial above 30,000.
-    ensemble_size : int
-        Largest number of members; 1 gives the single best model.
-    modality : {"auto", "tabular", "image", "series"}
-        4-d arrays are images, 3-d arrays images or series by their shape; what was inferred is printed.
-    class_weight : None, "balanced" or dict
-        Classification only.
-    device : {"auto", "cpu", "cuda", ...}
-        Where networks train.
-    n_jobs : int
-        Number of worker processes; 1 works in this process, -1 uses all cores.
-    workdir : path or None
-        Keeps the journal and the checkpoints; a fit with the same data and options goes on from there.
-    random_state : int, RandomState or None
-    verbose : int
-        0 is silent, 1 shows progress, 2 every trial.
-
-    Attributes
-    ----------
-    leaderboard_ : DataFrame
-        All trials, best first, the ensemble on top.
-    best_config_ : dict
-        Configuration of the best single trial.
-    best_score_ : float
-        Validation score of the ensemble, in the metric's own direction.
-    trials_ : list of Trial
-    model_ : Model
-    modality_ : str
-    n_features_in_ : int
-    """
-
 
 class _AutoNAS(BaseEstimator):
     _kind: Kind
@@ -94,15 +45,15 @@ class _AutoNAS(BaseEstimator):
         strategy: Any = "auto",
         evaluator: Any = "train",
         metric: Any = None,
-        time_limit: float | None = None,
-        n_trials: int | None = None,
-        trial_time_limit: float | None = None,
+        time_limit: Any = None,
+        n_trials: Any = None,
+        trial_time_limit: Any = None,
         cv: Any = "auto",
-        ensemble_size: int = SIZE,
+        ensemble_size: Any = SIZE,
         modality: str = "auto",
         class_weight: Any = None,
         device: str = "auto",
-        n_jobs: int = 1,
+        n_jobs: Any = 1,
         workdir: Any = None,
         random_state: Any = None,
         verbose: int = 1,
@@ -171,7 +122,7 @@ class _AutoNAS(BaseEstimator):
         )
         metric = get_metric(self.metric, self._kind, task.classes)
         space = self._space(task.problem.modality)
-        make_strategy_check(self.strategy, space, metric.name)
+        make_strategy(self.strategy, space, (metric.name,))  # an unknown one ends here; no backend is imported
         options = Options(
             space=space,
             strategy=self.strategy,
@@ -196,9 +147,9 @@ class _AutoNAS(BaseEstimator):
     def _limit(self) -> float | None:
         for name in ("time_limit", "trial_time_limit"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, numbers.Real) and value > 0):
+            if value is not None and not (_is_number(value, numbers.Real) and value > 0):
                 raise OptionError(f"{name} must be a positive number of seconds or None, not {value!r}.")
-        if self.n_trials is not None and not (isinstance(self.n_trials, numbers.Integral) and self.n_trials > 0):
+        if self.n_trials is not None and not (_is_number(self.n_trials, numbers.Integral) and self.n_trials > 0):
             raise OptionError(f"n_trials must be a positive whole number or None, not {self.n_trials!r}.")
         if self.time_limit is None:
             return None if self.n_trials is not None else DEFAULT_SECONDS
@@ -207,7 +158,7 @@ class _AutoNAS(BaseEstimator):
     def _check_options(self) -> None:
         if self.modality not in _MODALITIES:
             raise unknown("modality", self.modality, _MODALITIES)
-        if not (isinstance(self.ensemble_size, numbers.Integral) and self.ensemble_size > 0):
+        if not (_is_number(self.ensemble_size, numbers.Integral) and self.ensemble_size > 0):
             raise OptionError(f"ensemble_size must be a positive whole number, not {self.ensemble_size!r}.")
         if isinstance(self.evaluator, str):
             from autonas.evaluators import list_evaluators
@@ -258,7 +209,7 @@ class _AutoNAS(BaseEstimator):
             "n_features_in": self.n_features_in_,
             "feature_names_in": list(getattr(self, "feature_names_in_", [])),
         }
-        self.model_.save(folder)
+        self.model_.save(Path(folder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -270,6 +221,59 @@ class _AutoNAS(BaseEstimator):
 
 
 class AutoNASClassifier(ClassifierMixin, _AutoNAS):
+    """Searched, ensembled classifier for tables, images or series.
+
+    Parameters
+    ----------
+    space : str, path or SearchSpace
+        What is searched: "auto" (the default space of the data's modality), a packaged space, a YAML file.
+    strategy : str or class
+        Who proposes: "auto", "random", "smac", "hyperband(smac)", ... (``autonas strategies``).
+    evaluator : str or class
+        Who estimates: "train".
+    metric : str, callable or None
+        What is optimised; None: log_loss in classification, rmse in regression.  Also any scikit-learn
+        scorer, by name or as ``scorer(estimator, X, y)``.
+    time_limit : float or None
+        Seconds of the whole fit, imports included.  With neither this nor ``n_trials``: 240.
+    n_trials : int or None
+        Number of trials.  Without a time limit the fit then repeats exactly for the same ``random_state``.
+    trial_time_limit : float or None
+        Seconds of one trial.
+    cv : "auto", int, "holdout", splitter or iterable of pairs
+        "auto": 8 folds below 1,500 rows, else 5; repeated 5 times up to 600 rows; partial above 30,000.
+    ensemble_size : int
+        Largest number of members; 1 gives the single best model.
+    modality : {"auto", "tabular", "image", "series"}
+        4-d arrays are images, 3-d arrays images or series by their shape; what was inferred is printed.
+    class_weight : None, "balanced" or dict
+        Classification only.
+    device : {"auto", "cpu", "cuda", ...}
+        Where networks train.
+    n_jobs : int
+        Number of worker processes; 1 works in this process, -1 uses all cores.
+    workdir : path or None
+        Keeps the journal and the checkpoints; a fit with the same data and options goes on from there.
+    random_state : int, RandomState or None
+    verbose : int
+        0 is silent, 1 shows progress, 2 every trial.
+
+    Attributes
+    ----------
+    leaderboard_ : DataFrame
+        All trials, best first, the ensemble on top.
+    best_config_ : dict
+        Configuration of the best single trial.
+    best_score_ : float
+        Validation score of the ensemble, in the metric's own direction.
+    trials_ : list of Trial
+    model_ : Model
+    modality_ : str
+    n_features_in_ : int
+    classes_ : (n_classes,) array
+        Labels, sorted.
+    """
+
     _kind = "classification"
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -283,20 +287,16 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
 
 
 class AutoNASRegressor(RegressorMixin, _AutoNAS):
+    """Searched, ensembled regressor for tables, images or series.
+
+    Parameters and attributes as for :class:`AutoNASClassifier`, without ``class_weight`` and ``classes_``.
+    """
+
     _kind = "regression"
 
     def predict(self, X: Any) -> np.ndarray:
         """(rows,) values in the target's units."""
         return self._scores(X).ravel()
-
-
-AutoNASClassifier.__doc__ = f"""Searched, ensembled classifier for tables, images or series.
-
-    {_PARAMETERS}classes_ : (n_classes,) array
-    """
-AutoNASRegressor.__doc__ = f"""Searched, ensembled regressor for tables, images or series.
-
-    {_PARAMETERS}"""
 
 
 def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor:
@@ -319,34 +319,34 @@ def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor
         board = pd.DataFrame(about["leaderboard"])
         score = about["best_score"]
         outcome = Fit(model, [], board.fillna(np.nan), about["best_config"], score)
-        estimator._keep(outcome, model.problem.modality, about["n_features_in"], about["feature_names_in"])
+        estimator._keep(outcome, model.problem.modality, about["n_features_in"], about["feature_names_in"])  # noqa: SLF001 - its own class
     except (KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Use another copy, or fit again.") from error
     return estimator
 
 
-def make_strategy_check(strategy: Any, space: SearchSpace, objective: str) -> None:
-    """Raise for an unknown strategy before any search starts; no backend is imported for it."""
-    make_strategy(strategy, space, (objective,))
-
-
 def _seed(random_state: Any) -> int:
-    if isinstance(random_state, numbers.Integral):
+    if _is_number(random_state, numbers.Integral):
         return int(random_state)
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _workers(n_jobs: int | None) -> int:
+def _workers(n_jobs: Any) -> int:
     if n_jobs is None:
         return 1
-    if not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+    if not _is_number(n_jobs, numbers.Integral) or n_jobs == 0:
         raise OptionError(f"n_jobs must be a positive number, or -1 for all cores, not {n_jobs!r}.")
     if n_jobs > 0:
         return int(n_jobs)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores + 1 + int(n_jobs))
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Whether an option is a number of that kind; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _is_plain(value: Any) -> bool:

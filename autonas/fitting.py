@@ -167,9 +167,7 @@ def _search(
         return make_strategy(options.strategy, space, (metric.name,), options.seed)
 
     limits = Limits(searching, options.n_trials, options.trial_time_limit, candidates)
-    search = Search(
-        space, strategy, executor, journal, checkpoints, limits, progress, facts=facts, seed=options.seed
-    )
+    search = Search(space, strategy, executor, journal, checkpoints, limits, progress, facts=facts, seed=options.seed)
     return search.run()
 
 

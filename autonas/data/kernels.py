@@ -21,7 +21,7 @@ _DILATIONS = 8  # at most
 _FEATURES = 3000
 _SAMPLE = 60  # series whose responses give the biases
 _POSITIONS = 256  # of a series that are read, at most
-_WORK = 5e8  # rows x positions x responses, above which fewer kernels are used
+_WORK = 3e8  # rows x positions x biases, above which fewer kernels are used
 _BLOCK = 65_536  # numbers of a response that stay in the cache of a processor
 _CHANNEL_SETS = 8
 _GOLDEN = (5**0.5 - 1) / 2
@@ -56,9 +56,9 @@ class RandomKernels:
         length, channels = X.shape[2], X.shape[1]
         dilations = [2**i for i in range(_DILATIONS) if (_TAPS - 1) * 2**i < length] or [1]
         sources = [False, True] if length > 1 else [False]
-        most = min(len(_TRIPLES), int(_WORK / (n_rows * min(length, _POSITIONS) * len(dilations) * len(sources))))
-        n_kernels = max(most, 8)
-        n_biases = max(1, round(_FEATURES / 2 / (n_kernels * len(dilations) * len(sources))))
+        pairs = min(_FEATURES / 2, _WORK / (n_rows * min(length, _POSITIONS))) / (len(dilations) * len(sources))
+        n_kernels = int(np.clip(pairs, 8, len(_TRIPLES)))
+        n_biases = max(1, round(pairs / n_kernels))
         groups: list[dict[str, Any]] = []
         made = 0
         for difference in sources:

@@ -14,13 +14,9 @@ import numpy as np
 
 from autonas.core.clock import Clock
 from autonas.core.objective import Metric
-from autonas.core.scores import NAMED
 from autonas.ensemble.greedy import MANY, PICKS, ROUNDS, LogLossAverage, MetricAverage, SquaredErrorAverage, select
 from autonas.ensemble.stacking import (
-    BOOSTED_FOLDS,
-    LINEAR_FOLDS,
     BoostedLayer,
-    Fitted,
     LinearLayer,
     base_scores,
     fit_boosted,
@@ -200,7 +196,14 @@ def common_rows(members: list[np.ndarray], y: np.ndarray, kind: str) -> tuple[np
 
 
 def _select(
-    members: list[np.ndarray], y: np.ndarray, w: np.ndarray, metric: Metric, kind: str, clock: Clock, size: int, seed: int
+    members: list[np.ndarray],
+    y: np.ndarray,
+    w: np.ndarray,
+    metric: Metric,
+    kind: str,
+    clock: Clock,
+    size: int,
+    seed: int,
 ) -> np.ndarray:
     """Weights of the greedy average; on few rows, part of the weight is spread over all sound members."""
     share = w / w.sum()
@@ -218,9 +221,11 @@ def _select(
     weights = select(average, n, size, clock, seed, picks, rounds)
     if len(y) < FEW_ROWS and n >= MANY and size >= n:
         losses = average.after(np.zeros(n, dtype=np.int64), np.arange(n))[:, -1]
-        naive = float(-np.log(np.maximum(np.bincount(y, share, members[0].shape[1])[y], 1e-9)) @ share) if (
-            kind == "classification"
-        ) else float(((y - y @ share) ** 2) @ share)
+        naive = (
+            float(-np.log(np.maximum(np.bincount(y, share, members[0].shape[1])[y], 1e-9)) @ share)
+            if (kind == "classification")
+            else float(((y - y @ share) ** 2) @ share)
+        )
         sound = losses <= losses.min() + HOPELESS * max(naive - losses.min(), 0.0)
         weights = (1 - UNIFORM) * weights + UNIFORM * sound / sound.sum()
     return weights
@@ -250,10 +255,12 @@ def _second_layer(
     X = inputs(used, average, kind, scale)
     target = y / scale if kind == "regression" else y
     fits = [fit_linear(X, target, base, w, kind, clock, seed)]
-    if len(y) >= BOOST_ROWS and ensemble_outputs(average) <= BOOST_CLASSES and clock.left() > 0.5:
+    if len(y) >= BOOST_ROWS and average.shape[1] <= BOOST_CLASSES and clock.left() > 0.5:
         fits.append(fit_boosted(X, target, base, w, kind, clock, seed))
     layers = [f for f in fits if f is not None]
-    best, best_loss, best_mix, best_layers = average, _judge(average, y, w, metric, kind), (1.0,), []
+    best, best_loss = average, _judge(average, y, w, metric, kind)
+    best_mix: tuple[float, ...] = (1.0,)
+    best_layers: list[LinearLayer | BoostedLayer] = []
     for some in ([layers[0]] if layers else [], layers):
         if not some:
             continue
@@ -286,11 +293,6 @@ def _second_layer(
         best_mix,
         best_layers,
     )
-
-
-def ensemble_outputs(average: np.ndarray) -> int:
-    """Number of classes, or 1."""
-    return average.shape[1]
 
 
 def _smooth(p: np.ndarray, y: np.ndarray, w: np.ndarray, kind: str) -> float:

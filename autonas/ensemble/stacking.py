@@ -128,7 +128,8 @@ class BoostedLayer:
 @dataclass
 class Fitted:
     """A layer, its scores of the rows that it was fitted on by models that had not seen them, and how
-    much it uses each column of its inputs."""
+    much it uses each column of its inputs.
+    """
 
     layer: LinearLayer | BoostedLayer
     scores: np.ndarray
@@ -301,7 +302,8 @@ def fit_boosted(
                 break
         if n_rounds:
             models.append(booster.model_to_string(num_iteration=n_rounds).encode())
-            scores[rest] += booster.predict(X[rest], raw_score=True, num_iteration=n_rounds).reshape(-1, n_columns)
+            raw = np.asarray(booster.predict(X[rest], raw_score=True, num_iteration=n_rounds))
+            scores[rest] += raw.reshape(-1, n_columns)
             use += booster.feature_importance("gain", iteration=n_rounds)
         if clock.over() and f + 1 < BOOSTED_FOLDS:
             return None

@@ -43,7 +43,7 @@ class Train(Evaluator):
         start = time.monotonic()
         try:
             result = self._train(proposal, parent, workdir, report, seconds)
-        except Exception as error:  # a crashing model is a failed trial, whatever went wrong inside
+        except Exception as error:  # noqa: BLE001 - a crashing model is a failed trial, whatever went wrong
             result = Result.failure(f"{type(error).__name__}: {error}")
         return Result(**{**result.__dict__, "cost_seconds": time.monotonic() - start})
 

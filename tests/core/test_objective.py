@@ -50,9 +50,7 @@ def test_classification_scores_equal_scikit_learns(seed, n, k, ties, weighted):
         "balanced_accuracy": sk.balanced_accuracy_score(y, guess, sample_weight=w),
         "f1": sk.f1_score(y, guess, average="binary" if k == 2 else "macro", sample_weight=w),
         "roc_auc": sk.roc_auc_score(y, auc_input, multi_class="ovr", sample_weight=w),
-        "roc_auc_ovr_weighted": sk.roc_auc_score(
-            y, auc_input, multi_class="ovr", average="weighted", sample_weight=w
-        ),
+        "roc_auc_ovr_weighted": sk.roc_auc_score(y, auc_input, multi_class="ovr", average="weighted", sample_weight=w),
     }
     for name, value in theirs.items():
         metric = get_metric(name, "classification", np.arange(k))
@@ -204,7 +202,7 @@ def test_metrics_pickle():
         get_metric("average_precision", "classification", LABELS),
         get_metric(sk.make_scorer(sk.accuracy_score), "classification", LABELS),
     ):
-        copy = pickle.loads(pickle.dumps(metric))  # noqa: S301
+        copy = pickle.loads(pickle.dumps(metric))
         assert isinstance(copy, Metric)
         assert copy.loss(y, p) == metric.loss(y, p)
 
@@ -215,4 +213,4 @@ def test_our_own_names_import_nothing_heavy():
         "get_metric('roc_auc', 'classification').loss(np.array([0, 1]), np.eye(2));"
         "sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

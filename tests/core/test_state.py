@@ -70,7 +70,7 @@ def test_writing_replaces_and_leaves_nothing_else(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ModelError, match="nowhere.* is missing"):
+    with pytest.raises(ModelError, match=r"nowhere.* is missing"):
         load_state(tmp_path / "nowhere")
 
 

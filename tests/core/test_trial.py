@@ -27,7 +27,9 @@ def test_the_key_tells_types_and_values_apart():
     assert len(keys) == 5
 
 
-@given(configs, st.floats(0, 1, exclude_min=True), st.none() | st.integers(0), st.sampled_from([None, "copy", "resume"]))
+@given(
+    configs, st.floats(0, 1, exclude_min=True), st.none() | st.integers(0), st.sampled_from([None, "copy", "resume"])
+)
 def test_a_proposal_round_trips(config, fidelity, parent, inherit):
     proposal = Proposal(config, fidelity, parent, inherit, "random")
     assert Proposal.from_json(proposal.to_json()) == proposal

@@ -117,7 +117,7 @@ def test_class_weights_are_those_of_scikit_learn():
     found = check.class_weights("balanced", codes, classes, np.ones(6))
     np.testing.assert_allclose(found, compute_class_weight("balanced", classes=np.arange(3), y=codes))
     assert check.class_weights({"b": 5}, codes, classes, np.ones(6)).tolist() == [1, 5, 1]
-    with pytest.raises(OptionError, match="class 'bb'.*Did you mean 'b'"):
+    with pytest.raises(OptionError, match=r"class 'bb'.*Did you mean 'b'"):
         check.class_weights({"bb": 5}, codes, classes, np.ones(6))
     with pytest.raises(OptionError, match="class_weight must be"):
         check.class_weights("even", codes, classes, np.ones(6))

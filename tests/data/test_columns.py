@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ KINDS = [
     ("date", [f"2021-03-{1 + i % 28:02d}" for i in range(N)]),
     ("date", [f"{1 + i % 28}/{1 + i % 12}/2021" for i in range(N)]),
     ("date", [f"2021-03-{1 + i % 28:02d}T10:00:00+0{i % 5}:00" for i in range(N)]),
-    ("date", [datetime.date(2020, 1, 1) + datetime.timedelta(days=i) for i in range(N)]),
+    ("date", [dt.date(2020, 1, 1) + dt.timedelta(days=i) for i in range(N)]),
     ("category", pd.Categorical([1, 2, 3] * (N // 3))),
     ("category", ["u", "v", None] * (N // 3)),
     ("category", np.array([1, "v"] * (N // 2), dtype=object)),
@@ -54,7 +54,8 @@ def test_kinds_and_their_states(kind, cells):
 def test_dates_are_taken_apart():
     column = find_column("d", pd.Series(["2024-02-29 06:30", "1970-01-02 00:00", None]))
     found = {part: values.tolist() for part, values in column.numbers(pd.Series(["2024-02-29 06:30"])).items()}
-    days = (datetime.datetime(2024, 2, 29, 6, 30) - datetime.datetime(1970, 1, 1)) / datetime.timedelta(days=1)
+    moment, epoch = (dt.datetime(*parts, tzinfo=dt.UTC) for parts in ((2024, 2, 29, 6, 30), (1970, 1, 1)))
+    days = (moment - epoch) / dt.timedelta(days=1)
     assert found == {"year": [2024], "month": [2], "day": [29], "weekday": [3], "hour": [6.5], "days": [days]}
     assert np.isnan(column.numbers(pd.Series(["soon", None]))["days"]).all()
 
@@ -101,7 +102,7 @@ def test_truth_values_as_words():
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e300])
 def test_infinity_names_the_column(bad):
     column = find_column("age", pd.Series([1.0, 2.0]))
-    with pytest.raises(DataError, match="infinity.*1 of 2 values in column 'age'"):
+    with pytest.raises(DataError, match=r"infinity.*1 of 2 values in column 'age'"):
         column.numbers(pd.Series([bad, 1.0]))
 
 

@@ -75,7 +75,7 @@ def test_new_data_must_have_the_fitted_shape():
         arrange(np.zeros((8, 8)), layout)
     with pytest.raises(DataError, match=r"shape \(2, 8, 9\)"):
         arrange(np.zeros((2, 8, 9)), layout)
-    with pytest.raises(DataError, match="infinity.*1 values"):
+    with pytest.raises(DataError, match=r"infinity.*1 values"):
         arrange(np.where(np.arange(64).reshape(1, 8, 8) == 3, np.inf, 0), layout)
     with pytest.raises(DataError, match="must hold numbers"):
         arrange(np.full((1, 8, 8), "a"), layout)

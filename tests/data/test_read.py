@@ -61,7 +61,7 @@ def test_files_that_are_no_tables(tmp_path):
 def test_split_target():
     X, y = split_target(FRAME, "a")
     assert (X.columns.tolist(), y.tolist()) == (["name"], [1, 2])
-    with pytest.raises(DataError, match="'nam'.*Did you mean 'name'"):
+    with pytest.raises(DataError, match=r"'nam'.*Did you mean 'name'"):
         split_target(FRAME, "nam")
     with pytest.raises(DataError, match="no column besides"):
         split_target(FRAME[["a"]], "a")

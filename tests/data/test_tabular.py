@@ -89,7 +89,7 @@ def test_codes_keep_numbers_and_gaps(fitted, mixed):
     colour = codes[:, pre.categorical_columns[0]]
     np.testing.assert_array_equal(np.isnan(colour), mixed["colour"].isna())
     order = mixed["colour"].value_counts().index.tolist()
-    assert all(order[int(c)] == name for c, name in zip(colour, mixed["colour"], strict=True) if c == c)
+    assert all(order[int(c)] == name for c, name in zip(colour, mixed["colour"], strict=True) if not np.isnan(c))
 
 
 def test_the_dense_view_starts_with_the_numbers(fitted, mixed):
