@@ -128,7 +128,6 @@ class _AutoNAS(BaseEstimator):
             strategy=self.strategy,
             evaluator=self.evaluator,
             metric=metric,
-            time_limit=limit,
             n_trials=self.n_trials,
             trial_time_limit=self.trial_time_limit,
             ensemble_size=self.ensemble_size,

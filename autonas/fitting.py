@@ -53,7 +53,6 @@ class Options:
     strategy: Any
     evaluator: Any
     metric: Metric
-    time_limit: float | None
     n_trials: int | None
     trial_time_limit: float | None
     ensemble_size: int
@@ -214,8 +213,9 @@ def _assemble(trials: list[Trial], ensemble: Ensemble, task: Task, space: Search
     for index in ensemble.members:
         trial = trials[index]
         saved = load_state(Path(str(trial.checkpoint)) / LEARNER_FILE)
-        family = space.families[space.kind_of(trial.config)]
-        members.append(Member(family, space.options(trial.config), saved["learner"], saved["temperature"]))
+        family = space.families.get(space.kind_of(trial.config), "")
+        own = None if family else space
+        members.append(Member(family, space.options(trial.config), saved["learner"], saved["temperature"], own))
     return Model(task.problem, task.classes, task.preprocessor, members, ensemble)
 
 

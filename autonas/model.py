@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from autonas.core.trial import Value
 from autonas.data.prepare import restore_preprocessor
 from autonas.data.task import Preprocessor, Problem
 from autonas.ensemble import Ensemble
-from autonas.errors import ModelError
-from autonas.search_space.space import make_learner
+from autonas.errors import ModelError, OptionError
+from autonas.search_space.space import SearchSpace, make_learner
 from autonas.training.calibration import softmax
 from autonas.training.learner import Learner
 
@@ -37,18 +38,24 @@ _CHUNK = 20_000  # rows predicted at once, so that memory is bounded
 
 @dataclass
 class Member:
-    """One trained learner of the combination, rebuilt from its state when it first predicts."""
+    """One trained learner of the combination, rebuilt from its state when it first predicts.
+
+    ``space`` is given only where a space made in Python builds the learner: ``options`` is then the whole
+    configuration, ``family`` is empty, and the member cannot be saved.
+    """
 
     family: str
     options: Mapping[str, Value]
     state: dict[str, Any]
     temperature: float
+    space: SearchSpace | None = None
     _learner: Learner | None = field(default=None, repr=False)
 
     def predict(self, problem: Problem, preprocessor: Preprocessor, X: Any, views: dict[str, Any]) -> np.ndarray:
         """(rows, outputs) calibrated probabilities, or values; ``views`` caches the views of X."""
         if self._learner is None:
-            self._learner = make_learner(self.family, self.options, problem)
+            build = self.space.build if self.space is not None else partial(make_learner, self.family)
+            self._learner = build(self.options, problem)
             self._learner.restore(self.state)
         name = self._learner.view
         if name not in views:
@@ -104,7 +111,18 @@ class Model:
         return self.ensemble.predict([m.predict(self.problem, self.preprocessor, X, views) for m in self.members])
 
     def save(self, folder: str | Path) -> None:
-        """Write the folder; ``model.json`` comes last, so that a folder with it is complete."""
+        """Write the folder; ``model.json`` comes last, so that a folder with it is complete.
+
+        Raises
+        ------
+        OptionError
+            If the learners come from a function, which no file of ours can hold.
+        """
+        if any(member.space is not None for member in self.members):
+            raise OptionError(
+                "A model of a space with a `build` function of its own cannot be saved, since files hold no code. "
+                "Write the space as a YAML file of packaged families, or pickle the estimator."
+            )
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         combination = {"preprocessor": self.preprocessor.state(), "ensemble": self.ensemble.state()}

@@ -115,7 +115,7 @@ class TabularPreprocessor(Preprocessor):
                 self._matrices.append(matrix)
         self.numbers.fit_edges(numbers)
         table = _table([*numbers, *codes, *texts], len(frame))
-        self._table = weakref.ref(table)
+        self._table = weakref.ref(table, lambda _: self._matrices.clear())
         self._fit_text(table)
         self.n_rows = len(frame)
         return self, table
@@ -348,4 +348,6 @@ def _select(column: Column, cells: pd.Series) -> tuple[dict[str, np.ndarray], np
 def _table(features: list[np.ndarray], n_rows: int) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(dict(enumerate(features)), index=range(n_rows), copy=False)
+    # text stays what it is: pandas would turn it into another type, which not every string survives
+    series = {i: pd.Series(values, dtype=values.dtype, copy=False) for i, values in enumerate(features)}
+    return pd.DataFrame(series, index=range(n_rows), copy=False)

@@ -71,12 +71,12 @@ class TermWeights:
 
     def state(self) -> dict[str, Any]:
         """Plain state."""
-        return {"kind": self.kind, "terms": "\n".join(self.terms).encode(), "idf": self.idf}
+        return {"kind": self.kind, "terms": "\n".join(self.terms).encode(errors="surrogatepass"), "idf": self.idf}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TermWeights:
         """Inverse of :meth:`state`."""
-        terms = state["terms"].decode().split("\n") if len(state["idf"]) else []
+        terms = state["terms"].decode(errors="surrogatepass").split("\n") if len(state["idf"]) else []
         return cls(state["kind"], terms, state["idf"])
 
 

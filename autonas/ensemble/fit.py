@@ -7,6 +7,8 @@ Left out: features of the data in the second layer, and a third one.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,18 +16,32 @@ import numpy as np
 
 from autonas.core.clock import Clock
 from autonas.core.objective import Metric
-from autonas.ensemble.greedy import MANY, PICKS, ROUNDS, LogLossAverage, MetricAverage, SquaredErrorAverage, select
+from autonas.core.scores import NAMED
+from autonas.ensemble.greedy import (
+    MANY,
+    PICKS,
+    ROUNDS,
+    LogLossAverage,
+    MetricAverage,
+    SquaredErrorAverage,
+    pick,
+    select,
+)
+from autonas.ensemble.rows import common_rows, row_losses
 from autonas.ensemble.stacking import (
+    BOOSTED_FOLDS,
+    MAX_WORK,
     BoostedLayer,
+    Fitted,
     LinearLayer,
     base_scores,
     fit_boosted,
     fit_linear,
     inputs,
+    linear,
     outputs,
 )
-from autonas.errors import DataError
-from autonas.training.calibration import fit_temperature
+from autonas.training.calibration import fit_temperature, softmax
 
 __all__ = ["Ensemble", "fit_ensemble", "SIZE"]
 
@@ -34,7 +50,9 @@ Kind = Literal["classification", "regression"]
 SIZE = 20
 MAX_ROWS = 100_000  # more rows do not change a few dozen weights
 FEW_ROWS, UNIFORM, HOPELESS = 1000, 0.3, 0.25
-STACK_MEMBERS, BOOST_ROWS, BOOST_CLASSES = 5, 4000, 12
+STACK_MEMBERS, STACK_ROWS, BOOST_ROWS, BOOST_CLASSES = 5, 100, 4000, 12
+IMPORT_SECONDS = 1.5  # LightGBM's import, and a few rounds
+_TINY = 1e-12
 _BUDGET = 1e9  # numbers that a greedy selection may read for a metric that has no cheap form
 
 
@@ -77,7 +95,8 @@ class Ensemble:
         (rows, outputs) float64 array.  Probabilities sum to 1.  Values lie within the range of the
         members' predictions, of the row at hand or of all rows at the fit, whichever is wider.
         """
-        average = _average(predictions, self.average, self.temperature, self.kind)
+        predictions = [np.reshape(p, (len(p), -1)) for p in predictions]
+        average = _average(predictions, self.average, self.temperature)
         total = self.mix[0] * average
         if self.layers:
             X = inputs(predictions, average, self.kind, self.scale)
@@ -139,180 +158,188 @@ def fit_ensemble(
     DataError
         If no member predicts any row.
 
+    Returns
+    -------
+    Ensemble
+
     References
     ----------
     Caruana et al 2004, "Ensemble selection from libraries of models".
     """
     clock = clock or Clock()
-    rows, usable = common_rows(members, y, kind)
+    members = [np.reshape(m, (len(y), -1)) for m in members]
+    rows, usable = common_rows(members, y, weight, kind)
     if len(rows) > MAX_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
-    w = np.ones(len(rows)) if weight is None else np.asarray(weight, dtype=np.float64)[rows]
-    w = w / w.mean() if w.sum() > 0 else np.ones(len(rows))
-    target = y[rows]
-    chosen = [members[i][rows] for i in usable]
-    greedy = _select(chosen, target, w, metric, kind, clock, size, seed)
-    used = np.flatnonzero(greedy)
-    ensemble = Ensemble(kind, [usable[i] for i in used], np.zeros(len(members)), np.inf, greedy[used])
-    if kind == "regression":
-        ensemble.scale = float(target.std()) or 1.0
-        ensemble.low, ensemble.high = float(min(m.min() for m in chosen)), float(max(m.max() for m in chosen))
-    elif len(used) > 1 and len(np.unique(target)) > 1:
-        mixed = _average([chosen[i] for i in used], greedy[used], 1.0, kind)
-        ensemble.temperature = fit_temperature(np.log(np.clip(mixed, 1e-7, 1)), target, w)
-    ensemble.weights[ensemble.members] = greedy[used]
-    mixed = ensemble.predict([chosen[i] for i in used])
-    ensemble.loss = metric.loss(target, mixed, w)
-    if size > 1 and len(usable) >= STACK_MEMBERS and len(np.unique(target)) > 1:
-        ensemble = _second_layer(ensemble, chosen, usable, greedy, target, w, metric, clock, size, seed)
-    return ensemble
+    w = np.ones(len(rows)) if weight is None or not np.any(weight[rows] > 0) else weight[rows].astype(np.float64)
+    data = _Data([members[i][rows] for i in usable], y[rows], w / w.mean(), kind, metric)
 
+    greedy = _select(data, size, clock, seed)
+    temperature = 1.0
+    if kind == "classification" and size > 1 and len(np.unique(data.y)) > 1:
+        logits = np.log(np.maximum(_average(data.members, greedy, 1.0), _TINY))
+        temperature = fit_temperature(logits, data.y, data.weight)
+    average = _average(data.members, greedy, temperature)
+    kept, fitted, mix, mixed = _second_layer(data, greedy, average, size, clock, seed)
 
-def common_rows(members: list[np.ndarray], y: np.ndarray, kind: str) -> tuple[np.ndarray, list[int]]:
-    """Rows on which members are compared, and the members that predict all of them.
-
-    The best member's rows count; others that do not predict them all are left out, unless what all
-    share is at least a fifth of the rows and a hundred of them: a network that had time for some folds only is
-    then compared on these.
-    """
-    finite = [np.isfinite(m).all(axis=1) for m in members]
-    able = [i for i, f in enumerate(finite) if f.any()]
-    if not able:
-        raise DataError("No member predicts any row. At least one member with finite predictions is required.")
-    shared = np.logical_and.reduce([finite[i] for i in able])
-    if shared.sum() >= max(100, len(y) // 5) or all((finite[i] == finite[able[0]]).all() for i in able):
-        return np.flatnonzero(shared), able
-
-    def loss(i: int) -> float:
-        m, t = members[i][finite[i]], y[finite[i]]
-        if kind == "regression":
-            return float(np.mean((m[:, 0] - t) ** 2))
-        return float(-np.log(np.clip(m[np.arange(len(t)), t], 1e-7, 1)).mean())
-
-    widest = max(f.sum() for f in finite)
-    best = min((i for i in able if 2 * finite[i].sum() >= widest), key=loss)
-    rows = np.flatnonzero(finite[best])
-    return rows, [i for i in able if finite[i][rows].all()]
-
-
-def _select(
-    members: list[np.ndarray],
-    y: np.ndarray,
-    w: np.ndarray,
-    metric: Metric,
-    kind: str,
-    clock: Clock,
-    size: int,
-    seed: int,
-) -> np.ndarray:
-    """Weights of the greedy average; on few rows, part of the weight is spread over all sound members."""
-    share = w / w.sum()
-    average: LogLossAverage | SquaredErrorAverage | MetricAverage
-    if kind == "classification":
-        average = LogLossAverage(np.array([m[np.arange(len(y)), y] for m in members]), share)
-    else:
-        average = SquaredErrorAverage(np.array([m[:, 0] - y for m in members], dtype=np.float64), share)
-    n = len(members)
-    picks, rounds = PICKS, ROUNDS
-    if metric.surrogate == "itself" or size == 1:  # a single model is chosen by the metric itself
-        average = MetricAverage(np.array(members), y, w, metric, average)
-        reads = n * n * len(y) * members[0].shape[1] * picks / max(n, 1)
-        rounds = ROUNDS if reads * ROUNDS < _BUDGET else 1
-    weights = select(average, n, size, clock, seed, picks, rounds)
-    if len(y) < FEW_ROWS and n >= MANY and size >= n:
-        losses = average.after(np.zeros(n, dtype=np.int64), np.arange(n))[:, -1]
-        naive = (
-            float(-np.log(np.maximum(np.bincount(y, share, members[0].shape[1])[y], 1e-9)) @ share)
-            if (kind == "classification")
-            else float(((y - y @ share) ** 2) @ share)
-        )
-        sound = losses <= losses.min() + HOPELESS * max(naive - losses.min(), 0.0)
-        weights = (1 - UNIFORM) * weights + UNIFORM * sound / sound.sum()
-    return weights
-
-
-def _second_layer(
-    ensemble: Ensemble,
-    chosen: list[np.ndarray],
-    usable: list[int],
-    greedy: np.ndarray,
-    y: np.ndarray,
-    w: np.ndarray,
-    metric: Metric,
-    clock: Clock,
-    size: int,
-    seed: int,
-) -> Ensemble:
-    """The ensemble with the layers that pay, or as it was."""
-    kind, scale = ensemble.kind, ensemble.scale
-    # the strongest members by themselves and all that the average uses
-    alone = np.array([_smooth(m, y, w, kind) for m in chosen])
-    order = sorted(range(len(chosen)), key=lambda i: (greedy[i] == 0, alone[i]))
-    picked = sorted(order[:size])
-    used = [chosen[i] for i in picked]
-    average = _average(used, greedy[picked], ensemble.temperature, kind)
-    base = base_scores(average, kind, scale)
-    X = inputs(used, average, kind, scale)
-    target = y / scale if kind == "regression" else y
-    fits = [fit_linear(X, target, base, w, kind, clock, seed)]
-    if len(y) >= BOOST_ROWS and average.shape[1] <= BOOST_CLASSES and clock.left() > 0.5:
-        fits.append(fit_boosted(X, target, base, w, kind, clock, seed))
-    layers = [f for f in fits if f is not None]
-    best, best_loss = average, _judge(average, y, w, metric, kind)
-    best_mix: tuple[float, ...] = (1.0,)
-    best_layers: list[LinearLayer | BoostedLayer] = []
-    for some in ([layers[0]] if layers else [], layers):
-        if not some:
-            continue
-        first = 0.2 if len(some) == 2 else 0.5
-        mix = (first, *[(1 - first) / len(some)] * len(some))
-        mixed = first * average + sum(
-            share * outputs(f.scores, kind, scale) for share, f in zip(mix[1:], some, strict=True)
-        )
-        loss = _judge(mixed, y, w, metric, kind)
-        if loss < best_loss:
-            best, best_loss, best_mix, best_layers = mixed, loss, mix, [f.layer for f in some]
-    if not best_layers:
-        return ensemble
-    weights = np.zeros(len(ensemble.weights))
-    influence = best_mix[0] * greedy[picked]
-    for share, f in zip(best_mix[1:], layers, strict=False):
-        use = f.use.reshape(len(picked), -1).sum(axis=1)
-        influence = influence + share * (use / use.sum() if use.sum() > 0 else greedy[picked])
-    weights[[usable[i] for i in picked]] = influence / influence.sum()
+    used = [data.members[i] for i in kept]
+    low, high = (min(m.min() for m in used), max(m.max() for m in used)) if kind == "regression" else (-np.inf, np.inf)
+    shares = mix[0] * greedy
+    for share, layer in zip(mix[1:], fitted, strict=True):
+        shares[kept] += share * _by_member(layer.use, len(kept))
+    weights = np.zeros(len(members))
+    weights[usable] = shares
     return Ensemble(
-        kind,
-        [usable[i] for i in picked],
-        weights,
-        metric.loss(y, best, w),
-        greedy[picked],
-        ensemble.temperature,
-        scale,
-        ensemble.low,
-        ensemble.high,
-        best_mix,
-        best_layers,
+        kind=kind,
+        members=[usable[i] for i in kept],
+        weights=weights,
+        loss=metric.loss(data.y, mixed if kind == "classification" else np.clip(mixed, low, high), data.weight),
+        average=greedy[kept],
+        temperature=temperature,
+        scale=data.scale,
+        low=float(low),
+        high=float(high),
+        mix=mix,
+        layers=[layer.layer for layer in fitted],
     )
 
 
-def _smooth(p: np.ndarray, y: np.ndarray, w: np.ndarray, kind: str) -> float:
-    if kind == "regression":
-        return float(w @ (p[:, 0] - y) ** 2 / w.sum())
-    return float(w @ -np.log(np.clip(p[np.arange(len(y)), y], 1e-7, 1)) / w.sum())
+@dataclass
+class _Data:
+    """Members on the common rows; ``weight`` has mean 1."""
+
+    members: list[np.ndarray]
+    y: np.ndarray
+    weight: np.ndarray
+    kind: Kind
+    metric: Metric
+
+    @property
+    def n_outputs(self) -> int:
+        return self.members[0].shape[1]
+
+    @functools.cached_property
+    def scale(self) -> float:
+        """Standard deviation of the target."""
+        if self.kind == "classification":
+            return 1.0
+        centre = np.average(self.y, weights=self.weight)
+        return float(np.sqrt(np.average((self.y - centre) ** 2, weights=self.weight))) or 1.0
+
+    @functools.cached_property
+    def smooth(self) -> LogLossAverage | SquaredErrorAverage:
+        share = self.weight / self.weight.sum()
+        if self.kind == "regression":
+            return SquaredErrorAverage(np.stack([m[:, 0] - self.y for m in self.members]), share)
+        rows = np.arange(len(self.y))
+        return LogLossAverage(np.stack([m[rows, self.y] for m in self.members]), share)
+
+    @functools.cached_property
+    def exact(self) -> MetricAverage:
+        return MetricAverage(np.stack(self.members), self.y, self.weight, self.metric, self.smooth)
+
+    def constant_loss(self) -> float:
+        """Log loss or squared error of the best constant prediction."""
+        if self.kind == "regression":
+            return self.scale**2
+        share = np.bincount(self.y, weights=self.weight) / self.weight.sum()
+        share = share[share > 0]
+        return float(-(share @ np.log(share)))
+
+    def loss(self, mixed: np.ndarray) -> float:
+        """Of the metric's surrogate: what decides whether the second layer stays."""
+        if self.metric.surrogate == "itself":
+            return self.metric.loss(self.y, mixed, self.weight)
+        return float(np.average(row_losses(mixed, self.y, self.kind), weights=self.weight))
 
 
-def _judge(p: np.ndarray, y: np.ndarray, w: np.ndarray, metric: Metric, kind: str) -> float:
-    return metric.loss(y, p, w) if metric.surrogate == "itself" else _smooth(p, y, w, kind)
-
-
-def _average(members: list[np.ndarray], weights: np.ndarray, temperature: float, kind: str) -> np.ndarray:
-    """Weighted average; probabilities are sharpened or flattened by the temperature."""
-    total = np.zeros(members[0].shape, dtype=np.float64)
-    for member, share in zip(members, weights, strict=True):
-        if share:
-            total += share * member
-    if kind == "regression" or temperature == 1.0:
+def _average(members: Sequence[np.ndarray], weights: np.ndarray, temperature: float) -> np.ndarray:
+    total = np.zeros(members[0].shape)
+    for member, weight in zip(members, weights, strict=True):
+        if weight > 0:
+            total += weight * member
+    if temperature == 1:
         return total
-    logs = np.log(np.clip(total, 1e-7, 1)) / temperature
-    p = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return p / p.sum(axis=1, keepdims=True)
+    return softmax(np.log(np.maximum(total, _TINY)) / temperature)
+
+
+def _select(data: _Data, size: int, clock: Clock, seed: int) -> np.ndarray:
+    """(members,) weights of the greedy average."""
+    m, n = len(data.members), len(data.y)
+    if size == 1:
+        return pick(data.exact, np.arange(m), m, 1, clock, picks=1)
+    itself = data.metric.surrogate == "itself"
+    cost = n * data.n_outputs + 5e3 if data.metric.name in NAMED else 20 * n * data.n_outputs + 3e5
+    if not itself:
+        cost = n
+    picks = int(np.clip(_BUDGET / (m * cost), 5, PICKS))
+    rounds = int(min(_BUDGET / (m * cost * picks), ROUNDS))
+    weights = select(data.exact if itself else data.smooth, m, size, clock, seed, picks, rounds)
+    if n >= FEW_ROWS or m < MANY:
+        return weights
+    # Few rows say too little to tell good members apart: some weight for each that is not hopeless.
+    losses = data.smooth.after(np.zeros(m, dtype=np.int64), np.arange(m))[:, 0]
+    best = losses.min()
+    worthy = losses <= best + HOPELESS * max(0.0, data.constant_loss() - best)
+    return _largest((1 - UNIFORM) * weights + UNIFORM * worthy / worthy.sum(), size)
+
+
+def _largest(weights: np.ndarray, size: int) -> np.ndarray:
+    """The ``size`` largest weights, summing to 1; the others 0."""
+    kept = weights.copy()
+    kept[np.argsort(-weights, kind="stable")[size:]] = 0
+    return kept / kept.sum()
+
+
+def _by_member(use: np.ndarray, n_members: int) -> np.ndarray:
+    """(members,) shares from the use of each column."""
+    total = use.sum()
+    return use.reshape(n_members, -1).sum(axis=1) / (total if total > 0 else 1.0)
+
+
+def _second_layer(
+    data: _Data, greedy: np.ndarray, average: np.ndarray, size: int, clock: Clock, seed: int
+) -> tuple[list[int], list[Fitted], tuple[float, ...], np.ndarray]:
+    """Members that are needed, layers that help, the shares of average and layers, the mixed predictions."""
+    used = np.flatnonzero(greedy)
+    alone = used.tolist(), [], (1.0,), average
+    n, kind = len(data.y), data.kind
+    rarest = np.bincount(data.y, minlength=data.n_outputs).min() if kind == "classification" else n
+    if min(len(data.members), size) < STACK_MEMBERS or n < STACK_ROWS or rarest < BOOSTED_FOLDS or clock.over():
+        return alone
+    kept = _inputs_worth_keeping(data, greedy, average, size, clock)
+    X = inputs([data.members[i] for i in kept], average, kind, data.scale)
+    base = base_scores(average, kind, data.scale)
+    y = data.y if kind == "classification" else data.y / data.scale
+
+    layers: list[Fitted] = []
+    mix: tuple[float, ...] = (1.0,)
+    mixed, loss = average, data.loss(average)
+    for fit in (fit_linear, fit_boosted):
+        if fit is fit_boosted and (n < BOOST_ROWS or data.n_outputs > BOOST_CLASSES or clock.left() < IMPORT_SECONDS):
+            break
+        fitted = fit(X, y, base, data.weight, kind, clock, seed)
+        if fitted is None:
+            continue
+        shares = (0.2, 0.4, 0.4) if layers else (0.5, 0.5)
+        parts = [average, *(outputs(f.scores, kind, data.scale) for f in (*layers, fitted))]
+        candidate = sum(s * p for s, p in zip(shares, parts, strict=True))
+        if data.loss(candidate) < loss:
+            layers, mix, mixed, loss = [*layers, fitted], shares, candidate, data.loss(candidate)
+    return (kept, layers, mix, mixed) if layers else alone
+
+
+def _inputs_worth_keeping(data: _Data, greedy: np.ndarray, average: np.ndarray, size: int, clock: Clock) -> list[int]:
+    """Members of the greedy average, and those that a linear layer over all uses more than half as much as
+    the mean member: whoever predicts pays for every one.
+    """
+    m = len(data.members)
+    X = inputs(data.members, average, data.kind, data.scale)
+    base = base_scores(average, data.kind, data.scale)
+    if X.size * base.shape[1] > MAX_WORK:
+        return np.flatnonzero(greedy).tolist()
+    y = data.y if data.kind == "classification" else data.y / data.scale
+    layer = linear(X, y, base, data.weight, data.kind, clock)
+    share = _by_member(np.linalg.norm(layer.coef, axis=1) * X.std(axis=0), m)
+    share[share < 0.5 / m] = 0
+    return np.flatnonzero(_largest(greedy + share, size)).tolist()

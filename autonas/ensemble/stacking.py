@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autonas.core.clock import Clock
+from autonas.ensemble.rows import row_losses
 
 __all__ = [
     "Fitted",
@@ -196,6 +197,16 @@ def _logistic(
     return LinearLayer(coef, level * u[0] - mean @ coef)
 
 
+def linear(
+    X: np.ndarray, y: np.ndarray, base: np.ndarray, weight: np.ndarray, kind: str, clock: Clock, C: float = 0.1
+) -> LinearLayer:
+    """One linear layer; ``C`` is a classifier's strength.  Parameters as for :func:`fit_linear`."""
+    if kind == "regression":
+        return _ridge(X, y - base[:, 0], weight)
+    p = outputs(base, kind, 1.0)
+    return _logistic(X, y, base, weight, C, clock, float(np.mean(p * (1 - p))))
+
+
 def fit_linear(
     X: np.ndarray, y: np.ndarray, base: np.ndarray, weight: np.ndarray, kind: str, clock: Clock, seed: int
 ) -> Fitted | None:
@@ -222,22 +233,14 @@ def fit_linear(
     fold = fold_of(y, LINEAR_FOLDS, kind, seed)
     parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(LINEAR_FOLDS)]
     scores = np.empty_like(base)
-    if kind == "regression":
-        residual = y - base[:, 0]
-        for fit, rest in parts:
-            scores[rest] = _ridge(X[fit], residual[fit], weight[fit]).add(X[rest], base[rest])
-        layer = _ridge(X, residual, weight)
-        return Fitted(layer, scores, np.abs(layer.coef[:, 0]) * X.std(axis=0))
-    p = outputs(base, kind, 1.0)
-    spread = float(np.mean(p * (1 - p)))
     best: tuple[float, float, np.ndarray] | None = None
-    for C in STRENGTHS:
+    for C in STRENGTHS if kind == "classification" else (1.0,):
         started = clock.elapsed()
         for fit, rest in parts:
-            scores[rest] = _logistic(X[fit], y[fit], base[fit], weight[fit], C, clock, spread).add(X[rest], base[rest])
+            scores[rest] = linear(X[fit], y[fit], base[fit], weight[fit], kind, clock, C).add(X[rest], base[rest])
         if clock.over():
             break
-        loss = float(weight @ -np.log(np.maximum(outputs(scores, kind, 1.0)[np.arange(len(y)), y], 1e-15)))
+        loss = float(np.average(row_losses(outputs(scores, kind, 1.0), y, kind), weights=weight))
         if best is not None and loss >= best[0]:
             break
         best = (loss, C, scores.copy())
@@ -245,7 +248,7 @@ def fit_linear(
             break
     if best is None:
         return None
-    layer = _logistic(X, y, base, weight, best[1], clock, spread)
+    layer = linear(X, y, base, weight, kind, clock, best[1])
     return Fitted(layer, best[2], np.linalg.norm(layer.coef, axis=1) * X.std(axis=0))
 
 

@@ -27,6 +27,7 @@ __all__ = ["Limits", "Search"]
 SEARCH_SHARE = 0.15  # of the time limit, for a configuration that a strategy proposed
 THINKING_SHARE = 0.1  # of the time so far, for the strategy
 FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
+GRACE = 0.02  # of the time limit, for running trials to end by themselves
 SHORTEST_SLICE = 0.3  # seconds; less is not worth a start
 KEPT = 60  # trials whose weights are kept at most for the ensemble
 
@@ -183,19 +184,19 @@ class Search:
         if clock.seconds is None:
             return own
         share = self._shares.get(proposal.key, SEARCH_SHARE)
-        slice_ = min(share * clock.seconds * proposal.fidelity, clock.left())
+        slice_ = min(share * clock.seconds * proposal.fidelity, (1 - GRACE) * clock.left())
         return max(slice_ if own is None else min(slice_, own), 0.1)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
         clock = self.limits.clock
-        for event in self.executor.events(None if clock.seconds is None else min(1.0, clock.left() + 0.05)):
+        for event in self.executor.events(None if clock.seconds is None else 0.2):
             if isinstance(event, Report):
                 self.progress.reported(event.id, event.progress, event.values)
             elif isinstance(event, Done):
                 self._tell(event)
-        if clock.over():
+        if clock.seconds is not None and clock.elapsed() > (1 + GRACE) * clock.seconds:
             for trial_id in list(self._running):
                 self.executor.kill(trial_id, "the time was over")
                 self._drop(trial_id)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from autonas.core.state import load_state, save_state
-from autonas.data.arrays import ImagePreprocessor, SeriesPreprocessor
+from autonas.data.arrays import ImagePreprocessor, SeriesPreprocessor, _statistics
 from autonas.errors import DataError
 
 STATISTICS = 24
@@ -67,8 +67,6 @@ def test_statistics_of_a_known_series():
     wave = np.cos(2 * np.pi * 3 * np.arange(32) / 32)
     X = np.stack([2 * time, wave]).reshape(2, 1, 32)
     pre, series = SeriesPreprocessor.fit_check(X)
-    from autonas.data.arrays import _statistics
-
     raw = _statistics(X.astype(np.float32))
     assert raw.shape == (2, STATISTICS)
     np.testing.assert_allclose(raw[0, :6], [0, X[0].std(), -2, 2, 0, 31 / 32], atol=1e-5)

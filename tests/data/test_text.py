@@ -53,6 +53,13 @@ def test_the_state_is_plain_and_exact(tmp_path):
     np.testing.assert_array_equal(again.dense(new, again.matrix(new)), model.dense(new, model.matrix(new)))
 
 
+def test_broken_unicode_survives():
+    texts = np.array(["half a \ud800 pair"] * 4 + ["a whole pair"] * 4, dtype=object)
+    model, matrix = TextModel.fit(texts, seed=0)
+    again = TextModel.from_state(model.state())
+    np.testing.assert_array_equal(again.matrix(texts).toarray(), matrix.toarray())
+
+
 def test_texts_without_words():
     texts = np.array(["!", "?", "", "a"] * 5, dtype=object)
     model, matrix = TextModel.fit(texts, seed=0)

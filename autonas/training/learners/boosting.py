@@ -192,15 +192,13 @@ class BoostingLearner(MatrixLearner):
                 weight = None if task.weight is None else task.weight[rows]
                 while not fold.done and fold.total < stop and not (fold.scores is not None and clock.over()):
                     self._round(fold, truth[rows], weight)
-            if clock.over():
-                break
             seconds, grown = seconds + clock.elapsed() - begun, grown + stop - level
             # the first round is slow; it decides only where there is no time for a trial
             if grown == _TRIAL_ROUNDS or (grown == 1 and 4 * _TRIAL_ROUNDS * seconds > clock.left()):
                 self._afford(seconds / grown, clock)
             loss = float(np.average([fold.best for fold in self._folds], weights=sizes))
             self.curve.append((stop / _ROUNDS, loss))
-            if not report(stop / _ROUNDS, {"loss": loss}):
+            if not report(stop / _ROUNDS, {"loss": loss}) or clock.over():
                 break
 
     def _round(self, fold: _Fold, truth: np.ndarray, weight: np.ndarray | None) -> None:

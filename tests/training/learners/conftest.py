@@ -19,6 +19,14 @@ class Standardised(Preprocessor):
         self.mean, self.std = np.nanmean(X, axis=0), np.nanstd(X, axis=0) + 1e-9
         self.categorical_columns = categorical_columns
 
+    @property
+    def n_features(self) -> int:
+        return len(self.mean)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.n_features} columns"
+
     def check(self, X: Any) -> Any:
         return X
 

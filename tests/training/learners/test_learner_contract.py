@@ -139,6 +139,7 @@ def test_a_short_clock_still_gives_complete_predictions(make, make_task, kind, s
     assert time.monotonic() - begun < seconds + 1.5  # one core that is shared with others may be slow
     assert np.isfinite(learner.out_of_fold()).all()
     assert learner.progress == 1
+    assert learner.curve
 
 
 def test_a_class_without_training_rows_is_unlikely_not_impossible(make, make_task):
