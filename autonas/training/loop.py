@@ -34,6 +34,12 @@ def _mix(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
+def _like(array: np.ndarray, parameter: Tensor) -> Tensor:
+    """An optimiser's array as a tensor that lies in memory as its parameter does: fused optimisers rely on that."""
+    value = torch.from_numpy(np.array(array))
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+
+
 @contextmanager
 def private_randomness(device: str) -> Iterator[None]:
     """Inside, torch's global generators may be seeded; afterwards they are as before."""
@@ -278,8 +284,9 @@ class Trainer:
         self.step, self.lead = state["step"], state["lead"]
         self.stack.load({name: torch.from_numpy(np.array(array)) for name, array in state["weights"].items()})
         whole = self.optimizer.state_dict()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         whole["state"] = {
-            int(number): {key: torch.from_numpy(np.array(value)) for key, value in part.items()}
+            int(number): {key: _like(value, parameters[int(number)]) for key, value in part.items()}
             for number, part in state["optimizer"].items()
         }
         self.optimizer.load_state_dict(whole)

@@ -19,6 +19,10 @@ Weights = dict[str, Tensor]
 """Parameters and buffers by name, each with one more leading axis: the networks."""
 
 
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 class Stack:
     """Networks with equal architecture and separate weights.
 
@@ -45,6 +49,10 @@ class Stack:
         self.network = copy.deepcopy(networks[0]).to("meta")
         self.parameters, self.buffers = stack_module_state(networks)
         self.size = len(networks)
+        if self.size == 1:  # convolutions are a fifth faster if channels are last in weights, too
+            for parameter in self.parameters.values():
+                if parameter.ndim == 5:
+                    parameter.data = _channels_last(parameter.data.squeeze(0)).unsqueeze(0)
         self._batched = vmap(self._single, randomness="different")
 
     def _single(self, parameters: Weights, buffers: Weights, x: Tensor) -> Tensor:
@@ -56,7 +64,8 @@ class Stack:
         if self.size > 1:
             return self._batched(self.parameters, self.buffers, x)
         parameters, buffers = ({k: v.squeeze(0) for k, v in part.items()} for part in (self.parameters, self.buffers))
-        return self._single(parameters, buffers, x.squeeze(0)).unsqueeze(0)
+        x = x.squeeze(0)
+        return self._single(parameters, buffers, _channels_last(x) if x.ndim == 4 else x).unsqueeze(0)
 
     @property
     def weights(self) -> Weights:

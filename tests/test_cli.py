@@ -1,0 +1,84 @@
+"""The command `autonas`, from a CSV file to predictions, and what it says to wrong arguments."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+from typer.testing import CliRunner
+
+from autonas.cli import app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Half of a real table as train.csv, the other half without its target as new.csv, and a fitted model."""
+    folder = tmp_path_factory.mktemp("cli")
+    frame = load_breast_cancer(as_frame=True).frame
+    frame["target"] = frame["target"].map({0: "malignant", 1: "benign"})
+    frame.iloc[::2].to_csv(folder / "train.csv", index=False)
+    frame.iloc[1::2].drop(columns="target").to_csv(folder / "new.csv", index=False)
+    frame.iloc[1::2][["target"]].to_csv(folder / "truth.csv", index=False)
+    run(folder, "fit", "train.csv", "--target", "target", "--n-trials", "2", "--out", "model", "--seed", "0")
+    return folder
+
+
+def run(folder, *words, code=0):
+    """Output of a command whose words that name files of the folder are made paths."""
+    files = ("train.csv", "new.csv", "model", "other", "out.csv")
+    result = CliRunner().invoke(app, [str(folder / w) if w in files else w for w in words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_predictions_are_good(folder):
+    run(folder, "predict", "model", "new.csv", "--out", "out.csv")
+    predicted, truth = pd.read_csv(folder / "out.csv"), pd.read_csv(folder / "truth.csv")
+    assert (predicted.iloc[:, 0].to_numpy() == truth["target"].to_numpy()).mean() > 0.93
+
+
+def test_the_leaderboard_is_json(folder):
+    board = json.loads(run(folder, "leaderboard", "model", "--json"))
+    assert board[0]["model"] == "ensemble"
+    assert len(board) == 3
+
+
+def test_resume_adds_trials(folder):
+    run(folder, "resume", "model", "--n-trials", "4")
+    assert len(json.loads(run(folder, "leaderboard", "model", "--json"))) == 5
+
+
+def test_resume_refuses_changed_data(folder):
+    train = folder / "train.csv"
+    text = train.read_text()
+    train.write_text(text + text.splitlines()[-1] + "\n")
+    try:
+        assert "train.csv" in run(folder, "resume", "model", "--n-trials", "6", code=2).replace("\n", "")
+    finally:
+        train.write_text(text)
+
+
+@pytest.mark.parametrize("what", ["spaces", "strategies", "evaluators"])
+def test_lists(what, folder):
+    assert {"spaces": "tabular", "strategies": "smac", "evaluators": "train"}[what] in run(folder, what)
+    assert isinstance(json.loads(run(folder, what, "--json")), list)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fit", "train.csv", "--target", "targte", "--out", "other"), "target"),
+        (("fit", "nowhere.csv", "--target", "target", "--out", "other"), "nowhere.csv"),
+        (("fit", "train.csv", "--target", "target", "--out", "other", "--space", "tabula"), "tabular"),
+        (("fit", "train.csv", "--target", "target", "--out", "other", "--metric", "acuracy"), "accuracy"),
+        (("fit", "train.csv", "--target", "target", "--out", "other", "--time-limit", "-1"), "time_limit"),
+        (("fit", "train.csv", "--target", "target", "--out", "model"), "model"),
+        (("predict", "other", "new.csv", "--out", "out.csv"), "other"),
+    ],
+)
+def test_wrong_arguments_get_one_line(folder, words, said):
+    output = run(folder, *words, code=2)
+    assert said in output
+    assert "Traceback" not in output
