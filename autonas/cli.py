@@ -172,7 +172,13 @@ def _fit(out: Path, record: Mapping[str, Any], X: pd.DataFrame, y: pd.Series, *,
     out.mkdir(parents=True, exist_ok=True)
     (out / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        model.fit(X, y)
+        try:
+            model.fit(X, y)
+        except AutoNASError:
+            if not (out / "search").exists():  # refused before any search started: leave no trace
+                (out / _RECORD).unlink()
+                out.rmdir()
+            raise
     model.save(out)
     if as_json:
         typer.echo(json.dumps({"model": str(out), "kind": record["kind"], "leaderboard": _rows(model.leaderboard_)}))

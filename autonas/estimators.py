@@ -14,16 +14,17 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.exceptions import NotFittedError
 
 from autonas.core.clock import Clock
 from autonas.core.objective import get_metric
 from autonas.data.prepare import prepare
 from autonas.data.task import Kind
 from autonas.ensemble import SIZE
-from autonas.errors import ModelError, OptionError, unknown
-from autonas.fitting import Fit, Options, fit
+from autonas.errors import AutoNASError, ModelError, OptionError, unknown
+from autonas.fitting import JOURNAL, Fit, Options, fit
 from autonas.model import Model
+from autonas.run.journal import Journal
 from autonas.run.progress import Progress
 from autonas.search_space.load import load_space
 from autonas.search_space.space import SearchSpace
@@ -33,6 +34,10 @@ __all__ = ["DEFAULT_SECONDS", "AutoNASClassifier", "AutoNASRegressor", "load"]
 
 DEFAULT_SECONDS = 240.0
 _MODALITIES = ("auto", "tabular", "image", "series")
+
+
+class UnfittedError(AutoNASError, NotFittedError):
+    """A prediction was asked of an estimator that has not been fitted."""
 
 
 class _AutoNAS(BaseEstimator):
@@ -106,7 +111,7 @@ class _AutoNAS(BaseEstimator):
         limit = self._limit()
         clock = Clock(limit)
         self._check_options()
-        seed = _seed(self.random_state)
+        seed = _seed(self.random_state, self.workdir)
         task = prepare(
             X,
             y,
@@ -192,12 +197,16 @@ class _AutoNAS(BaseEstimator):
             self.classes_ = outcome.model.classes
 
     def _scores(self, X: Any) -> np.ndarray:
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         return self.model_.predict(X)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            raise UnfittedError(f"This {type(self).__name__} is not fitted yet. Call fit(X, y), or load a saved model.")
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the fitted model to a folder of plain arrays and JSON (:func:`load` reads it)."""
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         plain = {k: v if _is_plain(v) else None for k, v in self.get_params(deep=False).items()}
         self.model_.about = {
             "estimator": type(self).__name__,
@@ -324,9 +333,13 @@ def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor
     return estimator
 
 
-def _seed(random_state: Any) -> int:
+def _seed(random_state: Any, workdir: Any) -> int:
+    """The seed as a number; without one, a search on disk goes on with its own."""
     if _is_number(random_state, numbers.Integral):
         return int(random_state)
+    if random_state is None and workdir is not None and (Path(workdir) / JOURNAL).exists():
+        with Journal.read(Path(workdir) / JOURNAL) as journal:
+            return int(journal.meta["seed"])
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31 - 1))

@@ -38,8 +38,9 @@ from autonas.strategies import make_strategy
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Fit", "Options", "fit"]
+__all__ = ["JOURNAL", "Fit", "Options", "fit"]
 
+JOURNAL = "journal.db"
 QUOTA_BYTES = 4 * 2**30
 FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
 _IDENTITY = ("space", "data", "metric", "kind", "seed", "evaluator")
@@ -129,7 +130,7 @@ def _journal(folder: Path, task: Task, options: Options) -> Journal:
         "strategy": str(options.strategy),
         "evaluator": str(options.evaluator),
     }
-    return Journal.open_or_create(folder / "journal.db", meta, identity=_IDENTITY)
+    return Journal.open_or_create(folder / JOURNAL, meta, identity=_IDENTITY)
 
 
 def _search(

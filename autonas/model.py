@@ -165,6 +165,15 @@ class Model:
         """
         folder = Path(folder)
         head = _read_head(folder)
+        try:
+            return cls._read(folder, head)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"The model in {folder} is damaged ({error!r}). Use another copy, or fit again."
+            ) from error
+
+    @classmethod
+    def _read(cls, folder: Path, head: dict[str, Any]) -> Model:
         for name, digest in head["files"].items():
             path = folder / Path(name).name
             if not path.exists():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
-from typer.testing import CliRunner
 
-from autonas.cli import app
+from autonas.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,17 @@ def folder(tmp_path_factory):
 
 
 def run(folder, *words, code=0):
-    """Output of a command whose words that name files of the folder are made paths."""
-    files = ("train.csv", "new.csv", "model", "other", "out.csv")
-    result = CliRunner().invoke(app, [str(folder / w) if w in files else w for w in words])
-    assert result.exit_code == code, result.output
-    return result.output
+    """What a command prints, both streams; words that name files of the folder are made paths."""
+    files = ("train.csv", "new.csv", "nowhere.csv", "model", "other", "out.csv")
+    argv, said = sys.argv, io.StringIO()
+    sys.argv = ["autonas", *(str(folder / w) if w in files else w for w in words)]
+    try:
+        with redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.argv = argv
+    assert (ended.value.code or 0) == code, said.getvalue()
+    return said.getvalue()
 
 
 def test_predictions_are_good(folder):

@@ -15,7 +15,7 @@ HEAVY = ("torch", "sklearn", "pandas", "scipy", "smac", "ConfigSpace", "lightgbm
     [
         "import autonas",
         "import autonas.run.executors, autonas.run.journal",
-        "import sys; from autonas.cli import main; sys.argv = ['autonas', '--help']\ntry:\n    main()\nexcept SystemExit:\n    pass",
+        "from autonas.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass",
     ],
 )
 def test_nothing_heavy_is_imported(statement):

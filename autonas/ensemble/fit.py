@@ -302,7 +302,7 @@ def _second_layer(
 ) -> tuple[list[int], list[Fitted], tuple[float, ...], np.ndarray]:
     """Members that are needed, layers that help, the shares of average and layers, the mixed predictions."""
     used = np.flatnonzero(greedy)
-    alone = used.tolist(), [], (1.0,), average
+    alone: tuple[list[int], list[Fitted], tuple[float, ...], np.ndarray] = (used.tolist(), [], (1.0,), average)
     n, kind = len(data.y), data.kind
     rarest = np.bincount(data.y, minlength=data.n_outputs).min() if kind == "classification" else n
     if min(len(data.members), size) < STACK_MEMBERS or n < STACK_ROWS or rarest < BOOSTED_FOLDS or clock.over():
@@ -323,7 +323,7 @@ def _second_layer(
             continue
         shares = (0.2, 0.4, 0.4) if layers else (0.5, 0.5)
         parts = [average, *(outputs(f.scores, kind, data.scale) for f in (*layers, fitted))]
-        candidate = sum(s * p for s, p in zip(shares, parts, strict=True))
+        candidate = np.sum([s * p for s, p in zip(shares, parts, strict=True)], axis=0)
         if data.loss(candidate) < loss:
             layers, mix, mixed, loss = [*layers, fitted], shares, candidate, data.loss(candidate)
     return (kept, layers, mix, mixed) if layers else alone

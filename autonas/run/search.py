@@ -84,6 +84,9 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for trial in self.journal.trials():
+            if trial.checkpoint is not None and trial.id not in self.checkpoints:  # deleted just before a kill
+                self.journal.set_checkpoint(trial.id, None)
         self.trials: list[Trial] = self.journal.trials()
         self._known = {t.proposal.key for t in self.trials}
         self._running: dict[int, Proposal] = {}
