@@ -188,6 +188,8 @@ def as_labels(y: Any, n_rows: int, name: str = "y") -> np.ndarray:
 
     labels = _column(y, n_rows, name)
     _check_missing(np.asarray(pd.isna(labels)), name, "NaN")
+    if labels.dtype.kind in "mM":
+        raise DataError(f"Classes must be text, booleans or whole numbers, but {name} holds times. Use y.astype(str).")
     if labels.dtype.kind == "f":
         _check_missing(np.isinf(labels), name, "infinity")
         if (labels != np.floor(labels)).any():

@@ -274,7 +274,9 @@ class Trainer:
             "lead": self.lead,
             "weights": {name: tensor.cpu().numpy() for name, tensor in self.stack.copy().items()},
             "optimizer": {
-                str(number): {key: np.array(value.cpu()) for key, value in part.items() if value is not None}
+                str(number): {
+                    key: value.detach().cpu().numpy().copy() for key, value in part.items() if value is not None
+                }
                 for number, part in moments.items()
             },
         }
