@@ -141,4 +141,4 @@ def test_the_kind_of_a_target(y, kind):
 
 def test_times_are_no_classes():
     with pytest.raises(DataError, match="holds times"):
-        as_labels(np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]"), 2)
+        check.as_labels(np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]"), 2)
