@@ -44,8 +44,12 @@ class SharedLinear(nn.Module):
         self.bias = nn.Parameter((torch.rand(members, outputs) * 2 - 1) * inputs**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(rows, members, inputs) to (rows, members, outputs)."""
-        return torch.addcmul(self.bias, nn.functional.linear(x * self.input_factor, self.weight), self.output_factor)
+        """(1 or members, rows, inputs) to (members, rows, outputs)."""
+        into, out = self.input_factor[:, None], self.output_factor
+        if x.shape[1] < len(self.weight):  # factors on the rows, or on the matrix: whichever is smaller
+            return torch.addcmul(self.bias[:, None], (x * into) @ self.weight.T, out[:, None])
+        matrices = self.weight * into * out[:, :, None]
+        return torch.baddbmm(self.bias[:, None], x.expand(len(out), *x.shape[1:]), matrices.mT)
 
 
 class MemberLinear(nn.Module):
@@ -57,8 +61,8 @@ class MemberLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(members, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(rows, members, inputs) to (rows, members, outputs)."""
-        return torch.einsum("bmi,mio->bmo", x, self.weight) + self.bias
+        """(members, rows, inputs) to (rows, members, outputs)."""
+        return torch.baddbmm(self.bias[:, None], x, self.weight).transpose(0, 1)
 
 
 def build(options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_numeric: int = 0) -> nn.Module:
@@ -76,7 +80,7 @@ def build(options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_
     """
     members, width = int(options.get("members", 16)), int(options.get("width", 128))
     first, features = embedding(options, shape[0], n_numeric)
-    layers: list[nn.Module] = [first, nn.Unflatten(1, (1, features))]
+    layers: list[nn.Module] = [first, nn.Unflatten(0, (1, -1))]
     for depth in range(int(options.get("depth", 2))):
         layers += [
             SharedLinear(members, features, width, signs=depth == 0),

@@ -214,6 +214,7 @@ class NetworkLearner(Learner):
         pace = Pace(clock, self.progress, until)
         if not self._trainers:
             self._prepare(task, pace)
+            pace.began = clock.elapsed()  # the schedule spans the time that is left for steps
         average_from = max(self.progress, until * (1 - _AVERAGED)) if until < 1 else math.inf
         reached, validating, current = self.progress, 0.0, None
         while reached < until:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+import torch._dynamo  # the first optimiser would import it, for a second of some trial's time slice
 from torch import Tensor, nn
 
 from autonas.architectures.ops import Scale
