@@ -45,11 +45,8 @@ class SharedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(1 or members, rows, inputs) to (members, rows, outputs)."""
-        into, out = self.input_factor[:, None], self.output_factor
-        if x.shape[1] < len(self.weight):  # factors on the rows, or on the matrix: whichever is smaller
-            return torch.addcmul(self.bias[:, None], (x * into) @ self.weight.T, out[:, None])
-        matrices = self.weight * into * out[:, :, None]
-        return torch.baddbmm(self.bias[:, None], x.expand(len(out), *x.shape[1:]), matrices.mT)
+        mixed = (x * self.input_factor[:, None]) @ self.weight.T
+        return torch.addcmul(self.bias[:, None], mixed, self.output_factor[:, None])
 
 
 class MemberLinear(nn.Module):

@@ -201,7 +201,7 @@ class NetworkLearner(Learner):
         before = pace.clock.elapsed()
         trial.take_step()
         trial.wait()
-        step = pace.clock.elapsed() - before
+        pace.step = step = pace.clock.elapsed() - before
         scoring = step / 3 * len(trial.valid[0]) / trial.batches.size  # a step is one pass forward and two back
         if self.progress == 0 and not self.family.BATCHED:
             epochs = min(_FEWEST_EPOCHS, int(self.options.get("epochs", 40))) * (pace.until - pace.start)
@@ -244,11 +244,11 @@ class NetworkLearner(Learner):
 
     def _advance(self, trainer: Trainer, goal: float, pace: Pace, average_from: float) -> None:
         """Train one stack to ``goal``, by its steps or by the clock, whichever comes first."""
-        taken, duration = 0, 0.0
+        taken = 0
         while trainer.by_steps < goal:
             progress, before = pace.in_turn(), pace.clock.elapsed()
             # Each stack takes a step in each turn, so that slow ones stay equal, unless time is up.
-            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.left() < duration):
+            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.left() < pace.step):
                 break
             trainer.take_step(progress)
             taken += 1
@@ -256,7 +256,7 @@ class NetworkLearner(Learner):
                 trainer.add_to_average()
             if pace.timed:
                 trainer.wait()
-                duration = pace.clock.elapsed() - before
+                pace.step = pace.clock.elapsed() - before
         trainer.lead = max(trainer.lead, goal - trainer.step / trainer.planned)
         trainer.check_finite()
 

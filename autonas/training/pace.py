@@ -24,10 +24,16 @@ class Pace:
     reserve : float
         Seconds before the end of the clock at which training must be over; may be changed as
         better estimates come in.
+
+    Attributes
+    ----------
+    step : float
+        Seconds that the last step took.
     """
 
     def __init__(self, clock: Clock, start: float, until: float, reserve: float = 0.0) -> None:
         self.clock, self.start, self.until, self.reserve = clock, start, until, reserve
+        self.step = 0.0
         self.began = clock.elapsed()
         self._turn = (start, until, self.began, self.began)
 
