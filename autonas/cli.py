@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_RECORD = "fit.json"
+_RECORD, _SEARCH = "fit.json", "search"
 _SHOWN = 10  # rows of the leaderboard after a fit
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
@@ -128,9 +128,7 @@ def fit(
         "kind": kind or infer_kind(y),
         "options": {name: value for name, value in options.items() if value is not None},
     }
-    if overwrite and out.exists():
-        shutil.rmtree(out)
-    _fit(out, record, X, y, as_json=as_json, quiet=quiet)
+    _fit(out, record, X, y, anew=True, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -160,31 +158,54 @@ def resume(
         limits = {"time_limit": time_limit, "n_trials": n_trials}
         others = {name: value for name, value in record["options"].items() if name not in limits}
         record["options"] = others | {name: value for name, value in limits.items() if value is not None}
-    _fit(model, record, X, y, as_json=as_json, quiet=quiet)
+    _fit(model, record, X, y, anew=False, as_json=as_json, quiet=quiet)
 
 
-def _fit(out: Path, record: Mapping[str, Any], X: pd.DataFrame, y: pd.Series, *, as_json: bool, quiet: bool) -> None:
+def _fit(
+    out: Path, record: Mapping[str, Any], X: pd.DataFrame, y: pd.Series, *, anew: bool, as_json: bool, quiet: bool
+) -> None:
     """Run the search that a record describes, save the model, and say what came of it."""
     from autonas import AutoNASClassifier, AutoNASRegressor
 
     kind = {"classification": AutoNASClassifier, "regression": AutoNASRegressor}[record["kind"]]
-    model = kind(**record["options"], workdir=str(out / "search"), verbose=0 if quiet else 1)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        try:
-            model.fit(X, y)
-        except AutoNASError:
-            if not (out / "search").exists():  # refused before any search started: leave no trace
-                (out / _RECORD).unlink()
-                out.rmdir()
-            raise
+    model = kind(**record["options"], workdir=str(out / _SEARCH), verbose=0 if quiet else 1)
+    display = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    with _recorded(out, record, anew=anew), display:
+        model.fit(X, y)
     model.save(out)
     if as_json:
         typer.echo(json.dumps({"model": str(out), "kind": record["kind"], "leaderboard": _rows(model.leaderboard_)}))
     elif not quiet:
         _print_table(model.leaderboard_.head(_SHOWN))
         typer.echo(f"\nModel saved in {out}.  Use it:  autonas predict {out} DATA --out FILE")
+
+
+@contextlib.contextmanager
+def _recorded(out: Path, record: Mapping[str, Any], *, anew: bool) -> Iterator[None]:
+    """Keep the record beside the search; a fit that is refused before its search leaves the folder as it was.
+
+    ``anew`` sets an earlier search aside, to be dropped when the new one has ended.
+    """
+    path, search, aside = out / _RECORD, out / _SEARCH, out / f"{_SEARCH}.replaced"
+    created = not out.exists()
+    before = path.read_text() if path.exists() else None
+    out.mkdir(parents=True, exist_ok=True)
+    if anew and search.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        search.rename(aside)
+    continues = search.exists()
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    try:
+        yield
+    except AutoNASError:
+        if continues or not search.exists():
+            path.unlink() if before is None else path.write_text(before)
+            if aside.exists():
+                aside.rename(search)
+            if created:
+                out.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+import autonas
 from autonas.cli import main
 
 
@@ -29,7 +30,7 @@ def folder(tmp_path_factory):
 
 def run(folder, *words, code=0):
     """What a command prints, both streams; words that name files of the folder are made paths."""
-    files = ("train.csv", "new.csv", "nowhere.csv", "model", "other", "out.csv")
+    files = ("train.csv", "new.csv", "nowhere.csv", "model", "second", "other", "out.csv")
     argv, said = sys.argv, io.StringIO()
     sys.argv = ["autonas", *(str(folder / w) if w in files else w for w in words)]
     try:
@@ -66,6 +67,52 @@ def test_resume_refuses_changed_data(folder):
         assert "train.csv" in run(folder, "resume", "model", "--n-trials", "6", code=2).replace("\n", "")
     finally:
         train.write_text(text)
+
+
+def test_probabilities_stand_beside_the_predictions(folder):
+    run(folder, "predict", "model", "new.csv", "--out", "out.csv", "--proba")
+    out = pd.read_csv(folder / "out.csv")
+    assert list(out.columns) == ["target", "P(benign)", "P(malignant)"]
+    assert out[["P(benign)", "P(malignant)"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    assert (out["target"] == "benign").equals(out["P(benign)"] >= 0.5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "model", "--n-trials", "-1"),
+        ("fit", "train.csv", "--target", "target", "--out", "model", "--overwrite", "--metric", "acuracy"),
+    ],
+)
+def test_what_is_refused_leaves_the_model_as_it_was(folder, words):
+    def content():
+        return {p.relative_to(folder): p.read_bytes() for p in (folder / "model").rglob("*") if p.is_file()}
+
+    before = content()
+    run(folder, *words, code=2)
+    assert content() == before
+
+
+def test_overwrite_fits_anew_and_keeps_what_is_not_the_models(folder):
+    words = ("fit", "train.csv", "--target", "target", "--out", "second", "--n-trials", "1")
+    run(folder, *words)
+    (folder / "second" / "notes.txt").write_text("mine")
+    assert "--overwrite" in run(folder, *words, code=2)
+    said = run(folder, *words, "--kind", "classification", "--metric", "accuracy", "--overwrite", "--json")
+    board = json.loads(said.splitlines()[-1])["leaderboard"]
+    assert board[0]["model"] == "ensemble"
+    assert len(board) == 2
+    assert "accuracy" in board[0]
+    assert sorted(p.name for p in (folder / "second").iterdir() if p.suffix != ".safetensors") == [
+        "fit.json",
+        "model.json",
+        "notes.txt",
+        "search",
+    ]
+
+
+def test_version(folder):
+    assert run(folder, "--version") == f"autonas {autonas.__version__}\n"
 
 
 @pytest.mark.parametrize("what", ["spaces", "strategies", "evaluators"])
