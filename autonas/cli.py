@@ -23,6 +23,8 @@ from autonas.errors import AutoNASError, DataError, ModelError, OptionError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autonas import AutoNASClassifier, AutoNASRegressor
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -216,14 +218,13 @@ def predict(
     proba: Annotated[bool, typer.Option("--proba", help="Add a column of probabilities for every class.")] = False,
 ) -> None:
     """Predict the rows of a table."""
-    import autonas
     from autonas.data.read import read_table
 
     if not out.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
         raise OptionError(f"--out must end in .csv, .csv.gz or .parquet, not {out.name!r}.")
     import pandas as pd
 
-    fitted = autonas.load(model)
+    fitted = _load(model)
     X = read_table(data)
     target = _record(model)["target"] if (model / _RECORD).exists() else "prediction"
     columns = {target: fitted.predict(X)}
@@ -243,9 +244,7 @@ def predict(
 @app.command()
 def leaderboard(model: Model, as_json: Json = False) -> None:
     """Show the trials of a model, best first."""
-    import autonas
-
-    board = autonas.load(model).leaderboard_
+    board = _load(model).leaderboard_
     typer.echo(json.dumps(_rows(board))) if as_json else _print_table(board)
 
 
@@ -287,6 +286,14 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
         )
 
 
+def _load(model: Path) -> AutoNASClassifier | AutoNASRegressor:
+    import autonas
+
+    if (model / _RECORD).exists() and not (model / "model.json").exists():
+        raise ModelError(f"The fit in {model} did not come to its end. Go on with it: autonas resume {model}")
+    return autonas.load(model)
+
+
 def _record(model: Path) -> dict[str, Any]:
     path = model / _RECORD
     try:
@@ -306,6 +313,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _print_table(table: pd.DataFrame) -> None:
+    table = table.loc[:, (table.astype(str) != "").any()]  # no column of errors where there are none
     typer.echo(table.to_string(index=False, float_format="{:.4g}".format))
 
 

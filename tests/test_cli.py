@@ -111,6 +111,14 @@ def test_overwrite_fits_anew_and_keeps_what_is_not_the_models(folder):
     ]
 
 
+def test_an_unfinished_fit_is_to_be_resumed(folder):
+    (folder / "other").mkdir()
+    (folder / "other" / "fit.json").write_text("{}")
+    assert "resume" in run(folder, "leaderboard", "other", code=2)
+    (folder / "other" / "fit.json").unlink()
+    (folder / "other").rmdir()
+
+
 def test_version(folder):
     assert run(folder, "--version") == f"autonas {autonas.__version__}\n"
 

@@ -96,8 +96,9 @@ def as_table(X: Any) -> pd.DataFrame:
 
     if isinstance(X, pd.DataFrame):
         _check_size(X.shape)
-        if not X.columns.is_unique:
-            twice = X.columns[X.columns.duplicated()][0]
+        labels = X.columns.map(str)  # 1 and "1" would be one column in a saved model
+        if not labels.is_unique:
+            twice = labels[labels.duplicated()][0]
             raise DataError(f"Column names must be unique, but {twice!r} occurs more than once. Rename the columns.")
         return X
     array = as_array(X)

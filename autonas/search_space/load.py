@@ -122,7 +122,12 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
 
 
 def _library() -> dict[str, Traversable]:
-    files = resources.files("autonas.spaces").iterdir()
+    folder: Traversable
+    try:
+        folder = resources.files("autonas.spaces")
+    except ModuleNotFoundError:  # a checkout that is not installed
+        folder = Path(__file__).parents[2] / "spaces"
+    files = folder.iterdir()
     return {
         file.name.removesuffix(".yaml"): file
         for file in sorted(files, key=lambda f: f.name)

@@ -25,6 +25,7 @@ from autonas.errors import AutoNASError, DataError, OptionError
         ([[1, 2], [3]], "same length"),
         (np.zeros((2, 2, 2)), "2 dimensions"),
         (pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]), "'a' occurs more than once"),
+        (pd.DataFrame(np.zeros((2, 2)), columns=[1, "1"]), "'1' occurs more than once"),
     ],
 )
 def test_tables_that_are_none(X, message):
