@@ -206,6 +206,7 @@ def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, s
         clock=clock,
         size=options.ensemble_size if size is None else size,
         seed=options.seed,
+        groups=task.groups,
     )
 
 

@@ -16,7 +16,7 @@ from autonas.core.state import load_state, save_state
 from autonas.ensemble import Ensemble, fit_ensemble
 from autonas.ensemble.boosted import fit_boosted
 from autonas.ensemble.greedy import LogLossAverage, MetricAverage, SquaredErrorAverage, pick, select
-from autonas.ensemble.layer import base_scores, inputs, outputs
+from autonas.ensemble.layer import base_scores, fold_of, inputs, outputs
 from autonas.ensemble.linear import linear
 from autonas.ensemble.rows import common_rows
 from autonas.errors import DataError
@@ -348,3 +348,23 @@ def test_any_amount_of_time_gives_an_ensemble(monkeypatch, ticks):
     singles = [LOG_LOSS.loss(y, m) for m in members]
     assert ensemble.loss <= min(singles) * (1 + 1e-6)
     assert looks[0] <= ticks + 40
+
+
+def test_second_layer_folds_keep_groups_together_and_sizes_close():
+    groups = np.repeat(np.arange(30), np.arange(1, 31))
+    fold = fold_of(np.zeros(len(groups)), 5, "classification", 0, groups)
+    assert all(len(set(fold[groups == g])) == 1 for g in range(30))
+    assert np.ptp(np.bincount(fold)) <= 30  # never more than the largest group
+
+
+def test_with_groups_a_second_layer_is_judged_on_groups_that_it_has_not_seen():
+    # members say which group a row is of and nothing else: of groups left out there is nothing to learn
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 25)
+    y = rng.normal(size=40)[groups]
+    members = list(rng.normal(size=(20, 40, 1))[:, groups])
+    apart = fit_ensemble(members, y, metric=RMSE, kind="regression")
+    together = fit_ensemble(members, y, metric=RMSE, kind="regression", groups=groups)
+    assert apart.layers
+    assert not together.layers
+    assert apart.loss < 0.9 * together.loss

@@ -90,7 +90,9 @@ def prepare(
     if X_val is not None:
         data = _append(data, preprocessor.check(X_val))
     n_outputs = 1 if classes is None else len(classes)
-    return Task(Problem(kind, n_outputs, layout.modality), data, target, folds, preprocessor, weight, classes)
+    problem = Problem(kind, n_outputs, layout.modality)
+    together = None if groups is None else np.asarray(groups)
+    return Task(problem, data, target, folds, preprocessor, weight, classes, together)
 
 
 def restore_preprocessor(problem: Problem, state: dict[str, Any]) -> Preprocessor:

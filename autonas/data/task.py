@@ -134,6 +134,8 @@ class Task:
     preprocessor : Preprocessor
     classes : (n_outputs,) array or None
         Original labels, sorted; None in regression.
+    groups : (n_rows,) array or None
+        Rows of one group belong together.
     """
 
     problem: Problem
@@ -143,6 +145,7 @@ class Task:
     preprocessor: Preprocessor
     weight: np.ndarray | None = None
     classes: np.ndarray | None = None
+    groups: np.ndarray | None = None
     _views: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -46,7 +46,14 @@ class BoostedLayer:
 
 
 def fit_boosted(
-    X: np.ndarray, y: np.ndarray, base: np.ndarray, weight: np.ndarray, kind: str, clock: Clock, seed: int
+    X: np.ndarray,
+    y: np.ndarray,
+    base: np.ndarray,
+    weight: np.ndarray,
+    kind: str,
+    clock: Clock,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> Fitted | None:
     """Boosted second layer: five short LightGBM models that go on from the greedy average.
 
@@ -74,7 +81,7 @@ def fit_boosted(
         "verbosity": -1,
     }
     clock = Clock(None if clock.seconds is None else min(SECONDS, clock.left()))
-    fold = fold_of(y, FOLDS, kind, seed)
+    fold = fold_of(y, FOLDS, kind, seed, groups)
     rests = [np.flatnonzero(fold == f) for f in range(FOLDS)]
     boosters = []
     for f, rest in enumerate(rests):

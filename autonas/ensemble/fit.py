@@ -39,6 +39,7 @@ def fit_ensemble(
     clock: Clock | None = None,
     size: int = SIZE,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Ensemble:
     """Combine out-of-fold predictions.
 
@@ -58,6 +59,8 @@ def fit_ensemble(
     size : int
         Largest number of distinct members; 1 gives the single best.
     seed : int
+    groups : (rows,) array or None
+        The folds of the second layer keep rows of one group together.
 
     Raises
     ------
@@ -79,6 +82,7 @@ def fit_ensemble(
         rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
     w = np.ones(len(rows)) if weight is None or not np.any(weight[rows] > 0) else weight[rows].astype(np.float64)
     pool = Pool([members[i][rows] for i in usable], y[rows], w / w.mean(), kind, metric)
+    groups = None if groups is None else groups[rows]
 
     greedy = weigh(pool, size, clock.part(0.5), seed)
     temperature = 1.0
@@ -86,7 +90,7 @@ def fit_ensemble(
         logits = np.log(np.maximum(average_of(pool.members, greedy, 1.0), 1e-12))
         temperature = fit_temperature(logits, pool.y, pool.weight)
     average = average_of(pool.members, greedy, temperature)
-    kept, fitted, mix, mixed = _second_layer(pool, greedy, average, size, clock, seed)
+    kept, fitted, mix, mixed = _second_layer(pool, greedy, average, size, clock, seed, groups)
 
     used = [pool.members[i] for i in kept]
     low, high = (min(m.min() for m in used), max(m.max() for m in used)) if kind == "regression" else (-np.inf, np.inf)
@@ -117,7 +121,13 @@ def _by_member(use: np.ndarray, n_members: int) -> np.ndarray:
 
 
 def _second_layer(
-    pool: Pool, greedy: np.ndarray, average: np.ndarray, size: int, clock: Clock, seed: int
+    pool: Pool,
+    greedy: np.ndarray,
+    average: np.ndarray,
+    size: int,
+    clock: Clock,
+    seed: int,
+    groups: np.ndarray | None,
 ) -> tuple[list[int], list[Fitted], tuple[float, ...], np.ndarray]:
     """Members that are needed, layers that help, the shares of average and layers, the mixed predictions."""
     used = np.flatnonzero(greedy)
@@ -125,6 +135,8 @@ def _second_layer(
     n, kind = len(pool.y), pool.kind
     rarest = np.bincount(pool.y, minlength=pool.n_outputs).min() if kind == "classification" else n
     if min(len(pool.members), size) < STACK_MEMBERS or n < STACK_ROWS or rarest < FOLDS or clock.over():
+        return alone
+    if groups is not None and len(np.unique(groups)) < FOLDS:
         return alone
     kept = _inputs_worth_keeping(pool, greedy, average, size, clock)
     X = inputs([pool.members[i] for i in kept], average, kind, pool.scale)
@@ -137,7 +149,7 @@ def _second_layer(
     for fit in (fit_linear, fit_boosted):
         if fit is fit_boosted and (n < BOOST_ROWS or pool.n_outputs > BOOST_CLASSES or clock.left() < IMPORT_SECONDS):
             break
-        fitted = fit(X, y, base, pool.weight, kind, clock, seed)
+        fitted = fit(X, y, base, pool.weight, kind, clock, seed, groups)
         if fitted is None:
             continue
         trial = [*layers, fitted]

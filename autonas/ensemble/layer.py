@@ -85,9 +85,17 @@ def outputs(scores: np.ndarray, kind: str, scale: float) -> np.ndarray:
     return p / p.sum(axis=1, keepdims=True)
 
 
-def fold_of(y: np.ndarray, n_folds: int, kind: str, seed: int) -> np.ndarray:
-    """(rows,) number of the fold of every row; random, and stratified for classes."""
-    noise = np.random.default_rng(seed).random(len(y))
+def fold_of(y: np.ndarray, n_folds: int, kind: str, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """(rows,) number of the fold of every row; random, and stratified for classes unless groups stay together."""
+    rng = np.random.default_rng(seed)
+    if groups is not None:
+        _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
+        filled, of_group = np.zeros(n_folds), np.empty(len(size), dtype=np.int64)
+        for group in sorted(rng.permutation(len(size)), key=lambda g: -size[g]):  # large first: equal folds
+            of_group[group] = filled.argmin()
+            filled[of_group[group]] += size[group]
+        return of_group[code.ravel()]
+    noise = rng.random(len(y))
     order = np.lexsort((noise, y)) if kind == "classification" else np.argsort(noise)
     fold = np.empty(len(y), dtype=np.int64)
     fold[order] = np.arange(len(y)) % n_folds

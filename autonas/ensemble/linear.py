@@ -110,7 +110,14 @@ def linear(
 
 
 def fit_linear(
-    X: np.ndarray, y: np.ndarray, base: np.ndarray, weight: np.ndarray, kind: str, clock: Clock, seed: int
+    X: np.ndarray,
+    y: np.ndarray,
+    base: np.ndarray,
+    weight: np.ndarray,
+    kind: str,
+    clock: Clock,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> Fitted | None:
     """Linear second layer; the strength of a classifier's penalty is chosen by 3-fold cross-validation.
 
@@ -125,6 +132,8 @@ def fit_linear(
     kind : {"classification", "regression"}
     clock : Clock
     seed : int
+    groups : (rows,) array or None
+        Rows of one group are in one fold.
 
     Returns
     -------
@@ -132,7 +141,7 @@ def fit_linear(
     """
     if len(X) * X.shape[1] * base.shape[1] > MAX_WORK:
         return None
-    fold = fold_of(y, FOLDS, kind, seed)
+    fold = fold_of(y, FOLDS, kind, seed, groups)
     parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(FOLDS)]
     scores = np.empty_like(base)
     best: tuple[float, float, np.ndarray] | None = None

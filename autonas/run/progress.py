@@ -12,7 +12,7 @@ import math
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -244,6 +244,14 @@ class Progress:
         """Name what happens now that is not a trial ("ensembling"); an empty text ends it."""
         self.board.phase = text
         self._view.update(at_once=bool(text))
+
+    def earlier(self, trials: Sequence[Trial]) -> None:
+        """Count the trials of an earlier session, which the search goes on from."""
+        board, good = self.board, [t for t in trials if t.ok]
+        board.done, board.failed = len(good), len(trials) - len(good)
+        board.best = min(good, key=lambda t: t.loss, default=None)
+        if trials:
+            self.say(f"Going on after {len(trials)} trials.")
 
     def started(self, trial_id: int, config: Config, fidelity: float = 1.0) -> None:
         """A trial has begun."""

@@ -104,6 +104,7 @@ class Search:
 
     def run(self) -> list[Trial]:
         """Search until a limit; Ctrl-C ends it early and loses nothing that is finished."""
+        self.progress.earlier(self.trials)
         try:
             while True:
                 while self.executor.free and self._more() and self._submit():

@@ -95,6 +95,17 @@ def test_the_best_is_the_lowest_loss_and_failures_never_are() -> None:
     )
 
 
+def test_trials_of_an_earlier_session_count() -> None:
+    stream = io.StringIO()
+    with Progress(None, 5, Accuracy(), stream=stream) as progress:
+        progress.earlier([trial(0, 0.3), trial(1, error="broke"), trial(2, 0.2)])
+        progress.finished(trial(3, 0.25))
+    assert "Going on after 3 trials." in stream.getvalue()
+    assert progress.board.best is not None
+    assert progress.board.best.id == 2
+    assert progress.board.counts() == "3 of 5 done, 1 failed, 0 running"
+
+
 def test_a_reason_is_shown_once_and_every_trial_when_verbose() -> None:
     outcome = {}
     for verbose in (1, 2):
