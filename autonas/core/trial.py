@@ -41,6 +41,9 @@ class Proposal:
         How the parent's weights are used; "resume" continues the same configuration.
     origin : str
         Who proposed it ("portfolio" or the strategy's name), for the leaderboard.
+    genome : str or None
+        Canonical JSON of an open-ended architecture that no bounded configuration can say; the configuration then
+        holds what else is searched (training hyperparameters).
     """
 
     config: Config
@@ -48,11 +51,13 @@ class Proposal:
     parent: int | None = None
     inherit: Inherit | None = None
     origin: str = ""
+    genome: str | None = None
 
     @property
     def key(self) -> str:
-        """Canonical text of the configuration."""
-        return config_key(self.config)
+        """Canonical text of the configuration and the genome."""
+        key = config_key(self.config)
+        return key if self.genome is None else f"{key} {self.genome}"
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -63,6 +68,7 @@ class Proposal:
                 "parent": self.parent,
                 "inherit": self.inherit,
                 "origin": self.origin,
+                "genome": self.genome,
             }
         )
 

@@ -1,0 +1,1 @@
+"""Benchmarks by hand: tables of trained architectures, sweeps of the spaces, comparisons of strategies."""

@@ -1,0 +1,1 @@
+"""Models of losses, curves and costs that strategies and evaluators share."""
