@@ -10,7 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["AutoNASError", "DataError", "OptionError", "SpaceError", "ModelError", "JournalError", "unknown"]
+__all__ = [
+    "ArchitectureError", "AutoNASError", "DataError", "OptionError", "SpaceError", "ModelError", "JournalError", "unknown",
+]  # fmt: skip
 
 
 class AutoNASError(Exception):
@@ -27,6 +29,10 @@ class OptionError(AutoNASError, ValueError):
 
 class SpaceError(OptionError):
     """A search space, or a configuration of one, is malformed."""
+
+
+class ArchitectureError(SpaceError):
+    """A configuration describes a network that cannot be built for this data; says which part and why."""
 
 
 class ModelError(AutoNASError, OSError):

@@ -18,8 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
+from autonas.architectures.family import graph_module
 from autonas.data.task import Kind, Modality
-from autonas.errors import SpaceError, unknown
+from autonas.errors import OptionError, SpaceError, unknown
 from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
 from autonas.search_space.spec import Spec, condition, conjunction, forbidden, hyperparameter, mentioned
 from autonas.search_space.strict import Document, near
@@ -49,6 +50,7 @@ class _Draft:
     conditions: dict[str, Spec] = field(default_factory=dict)
     forbiddens: list[Spec] = field(default_factory=list)
     families: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
 
     def drop(self, names: Collection[str]) -> set[str]:
@@ -107,6 +109,7 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
         title=doc.data["title"],
         modality=doc.data["modality"],
         families=draft.families,
+        settings=draft.settings,
         networks=draft.networks,
     )
     for choice in draft.families:
@@ -180,11 +183,18 @@ def _expand(doc: Document, folder: Path | None) -> _Draft:
         path = f"kinds.{kind}"
         if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z_]\w*", kind):
             raise doc.error(path, f"a name of letters, digits and '_' was required, given {kind!r}.")
-        doc.mapping(section, path, ("hyperparameters",), ("family", "network", *_SECTION[1:]))
+        doc.mapping(section, path, (), ("family", "network", "settings", *_SECTION))
         draft.families[kind] = doc.text(section.get("family", kind), f"{path}.family")
         if doc.boolean(section.get("network", False), f"{path}.network"):
             draft.networks.append(kind)
         _check_family(doc, draft.families[kind], f"{path}.family")
+        family = graph_module(draft.families[kind])
+        if family is not None:
+            draft.settings[kind] = _settings(doc, section.get("settings", {}), f"{path}.settings", family.SETTINGS)
+        elif "settings" in section:
+            raise doc.error(f"{path}.settings", f"the family {draft.families[kind]!r} has no settings.")
+        elif "hyperparameters" not in section:
+            raise doc.error(path, "the key 'hyperparameters' is missing.")
     choices = list(kinds)
     draft.hyperparameters[MODEL] = {
         "name": MODEL, "type": "categorical", "choices": choices, "default_value": choices[0],
@@ -199,8 +209,46 @@ def _expand(doc: Document, folder: Path | None) -> _Draft:
         shared.update(_add(part, part.data, "", draft, "", shared, active))
     for kind, section in kinds.items():
         active = {"type": "EQ", "parent": MODEL, "value": kind}
-        _add(doc, section, f"kinds.{kind}", draft, f"{kind}:", shared, active)
+        whole = _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
+        _add(doc, whole, f"kinds.{kind}", draft, f"{kind}:", shared, active)
     return draft
+
+
+def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Checked settings of a family: known names, and the types of the defaults."""
+    given = doc.mapping(raw, path, optional=known)
+    for key, value in given.items():
+        default, where = known[key], f"{path}.{key}"
+        if isinstance(default, bool):
+            doc.boolean(value, where)
+        elif isinstance(default, int | float):
+            doc.number(value, where, whole=isinstance(default, int))
+        elif isinstance(default, list):
+            doc.items(value, where)
+        else:
+            doc.text(value, where)
+    return dict(given)
+
+
+def _with_family(
+    doc: Document, section: dict[str, Any], path: str, family: str, settings: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The section with the hyperparameters that the family derives from its settings in front of the file's own."""
+    module = graph_module(family)
+    if module is None or settings is None:
+        return section
+    try:
+        derived = module.space({**module.SETTINGS, **settings})
+    except OptionError as error:
+        raise doc.error(f"{path}.settings", str(error)) from error
+    own = {h.get("name") for h in section.get("hyperparameters", ()) if isinstance(h, dict)}
+    parts = {key: [*derived.get(key, ()), *doc.items(section.get(key, []), f"{path}.{key}")] for key in _SECTION}
+    # a file may give a derived hyperparameter another range
+    parts["hyperparameters"] = [
+        h for n, h in enumerate(parts["hyperparameters"])
+        if n >= len(derived["hyperparameters"]) or h["name"] not in own
+    ]  # fmt: skip
+    return {**section, **parts}
 
 
 def _fragment(doc: Document, name: Any, path: str, folder: Path | None) -> Document:

@@ -17,19 +17,27 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autonas.architectures.family import compile_graph, graph_module, load_family
 from autonas.core.trial import Config, Value, config_key
 from autonas.data.task import Problem
 from autonas.errors import SpaceError, unknown
+from autonas.search_space.dry_run import DryRun, dry_run
 from autonas.search_space.strict import near
 from autonas.search_space.values import active_only, all_values, inactive, legal, listed_values, plain
 from autonas.training.learner import Learner
 
 if TYPE_CHECKING:
     from ConfigSpace import Configuration, ConfigurationSpace
+    from torch import nn
+
+    from autonas.architectures.graph import Graph
+    from autonas.architectures.network import Supernet
+    from autonas.search_space.table import Table
 
 __all__ = ["Build", "PortfolioEntry", "SearchSpace", "make_learner"]
 
@@ -37,6 +45,8 @@ Build = Callable[[dict[str, Value], Problem, int, str], Learner]
 """``build(config, problem, seed, device)`` of a space that was made without a file."""
 
 MODEL = "model"
+USUAL_SHAPES = {"image": (3, 32, 32), "series": (1, 128), "tabular": (16,), "text": (64,)}
+"""Shape of one example by modality, where the data is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class SearchSpace:
     name, title, modality : str
     families : mapping of str to str
         Family of each kind, the choices of the categorical ``model``.
+    settings : mapping of str to mapping
+        By kind: options of its family that are not searched.
     networks : collection of str
         Kinds that are trained as networks.
     portfolio : sequence of PortfolioEntry
@@ -110,6 +122,7 @@ class SearchSpace:
         title: str = "",
         modality: str = "tabular",
         families: Mapping[str, str] | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
         networks: Collection[str] = (),
         portfolio: Sequence[PortfolioEntry] = (),
     ) -> None:
@@ -119,6 +132,7 @@ class SearchSpace:
         self.title = title
         self.modality = modality
         self.families = dict(families or {})
+        self.settings = {kind: dict(given) for kind, given in (settings or {}).items()}
         self.networks = frozenset(networks)
         self.portfolio_entries = tuple(portfolio)
         self._build = build
@@ -131,12 +145,19 @@ class SearchSpace:
         """The expanded space as canonical JSON."""
         expanded = self.configspace.to_serialized_dict()
         parts = {key: expanded[key] for key in ("hyperparameters", "conditions", "forbiddens")}
-        return json.dumps({"families": self.families, **parts}, sort_keys=True, default=str)
+        return json.dumps({"families": self.families, "settings": self.settings, **parts}, sort_keys=True, default=str)
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the source, hexadecimal."""
         return hashlib.sha256(self.source.encode()).hexdigest()
+
+    @cached_property
+    def table(self) -> Table:
+        """Domains, conditions and forbidden clauses in plain Python, for moves and encodings."""
+        from autonas.search_space.table import Table
+
+        return Table(self)
 
     @property
     def finite(self) -> bool:
@@ -258,12 +279,13 @@ class SearchSpace:
         """The kind of model, or the name of the space if it has no kinds."""
         return str(config[MODEL]) if self.families else self.name
 
-    def options(self, config: Mapping[str, Any]) -> dict[str, Value]:
-        """What the family reads: the kind's own hyperparameters without their prefix, and the shared ones."""
+    def options(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What the family reads: settings, the kind's own hyperparameters without their prefix, and the shared ones."""
         if not self.families:
             return dict(config)
-        prefix = f"{self.kind_of(config)}:"
-        return {name.removeprefix(prefix): value for name, value in config.items() if name != MODEL}
+        kind = self.kind_of(config)
+        own = {name.removeprefix(f"{kind}:"): value for name, value in config.items() if name != MODEL}
+        return {**self.settings.get(kind, {}), **own}
 
     def portfolio(self, facts: Mapping[str, Any]) -> list[tuple[dict[str, Value], float]]:
         """Configurations to begin with, and the share of the time limit that each may use.
@@ -282,7 +304,94 @@ class SearchSpace:
             return self._build(config, problem, seed, device)
         if not self.families:
             raise SpaceError(f"The space {self.name!r} cannot make learners: give `build` when you make it.")
-        return make_learner(self.families[self.kind_of(config)], self.options(config), problem, seed, device)
+        return make_learner(self._family(config), self.options(config), problem, seed, device)
+
+    # --- networks ----------------------------------------------------------------------------------------------------
+
+    def network(self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int) -> nn.Module:
+        """The untrained network of a configuration, as a plain module.
+
+        Parameters
+        ----------
+        config : mapping
+        shape : sequence of int
+            Shape of one example: (channels, height, width), (channels, time), (features,) or (tokens,).
+        n_outputs : int
+            Classes, or 1.
+
+        Raises
+        ------
+        ArchitectureError
+            If it is impossible for examples of this shape.
+        """
+        config = self.validate(config)
+        found: nn.Module = load_family(self._network(config)).build(self.options(config), tuple(shape), n_outputs, 0)
+        return found
+
+    def dry_run(self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int) -> DryRun:
+        """Parameters, multiply-accumulates, memory and output shape of a configuration, without building it.
+
+        Raises
+        ------
+        ArchitectureError
+            If it is impossible for examples of this shape.
+        """
+        config = self.validate(config)
+        return dry_run(self._network(config), self.options(config), shape, n_outputs)
+
+    def graph(self, config: Mapping[str, Any], shape: Sequence[int] | None = None, n_outputs: int = 10) -> Graph:
+        """The labelled graph of a configuration (families that are made of graphs).
+
+        Parameters
+        ----------
+        shape : sequence of int, optional
+            Of one example; by default a usual one of the modality.
+        """
+        config = self.validate(config)
+        family = self._graph_module(self.kind_of(config))
+        return compile_graph(family, self.options(config), shape or USUAL_SHAPES[self.modality], n_outputs)
+
+    def supernet(
+        self,
+        shape: Sequence[int],
+        n_outputs: int,
+        kind: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Supernet:
+        """All architectures of one kind at once, sharing weights: ``supernet(x, mix)``.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        n_outputs : int
+        kind : str, optional
+            By default the only one.
+        fixed : mapping, optional
+            Values, by the family's own names, of hyperparameters that are not relaxed; by default their defaults.
+        """
+        kinds = list(self.families)
+        kind = kind or kinds[0]
+        family = self._graph_module(kind)
+        options = {**self.options(self.default(kind)), **(fixed or {})}
+        found: Supernet = compile_graph(family, options, shape, n_outputs, relaxed=True).network()  # type: ignore[assignment]
+        return found
+
+    def _family(self, config: Mapping[str, Any]) -> str:
+        return self.families[self.kind_of(config)]
+
+    def _network(self, config: Mapping[str, Any]) -> str:
+        """The family of a configuration that is a network."""
+        if not self.families or self.kind_of(config) not in self.networks:
+            kinds = ", ".join(sorted(self.networks)) or "none"
+            raise SpaceError(f"{self.kind_of(config)!r} is no network. Networks of this space: {kinds}.")
+        return self._family(config)
+
+    def _graph_module(self, kind: str) -> ModuleType:
+        found = graph_module(self.families.get(kind, ""))
+        if found is None:
+            kinds = [name for name, family in self.families.items() if graph_module(family)]
+            raise SpaceError(f"{kind!r} is not made of a graph. Kinds that are: {', '.join(kinds) or 'none'}.")
+        return found
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -326,7 +435,7 @@ def make_learner(
     if find_spec(f"autonas.architectures.{family}"):
         from autonas.training.network import NetworkLearner
 
-        return NetworkLearner(import_module(f"autonas.architectures.{family}"), options, problem, seed, device)
+        return NetworkLearner(load_family(family), options, problem, seed, device)
     raise unknown("family", family, _families())
 
 

@@ -58,7 +58,7 @@ def every_kind_has_a_default(space: SearchSpace) -> None:
         assert space.validate(config) == config
         assert space.kind_of(config) == kind
         assert not any(":" in name for name in space.options(config))
-        assert len(space.options(config)) == len(config) - 1
+        assert len(space.options(config)) == len(config) - 1 + len(space.settings.get(kind, {}))
     assert space.validate(space.default()) == space.default()
 
 

@@ -1,0 +1,279 @@
+"""One description of a network for everything that looks at architectures: building, counting, kernels, supernets.
+
+A family is a function that constructs a graph from options; it runs in two ways.  Made from one configuration, the
+graph is that network.  Made *relaxed*, every choice keeps all its cases, each weighted by a number (Liu et al 2018b;
+Pham et al 2018; Bender et al 2018), and is the supernet of the family.  Because both come from one function, a
+network and its place in the supernet have the same names, and weights copy by name.
+
+A width is relaxed as a mask over the channels of the widest choice.  What changes the resolution cannot be relaxed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from autonas.architectures.layers import Account, Layer, Shape
+from autonas.architectures.merges import Add, Concat, Mask, Mix, Zeros
+from autonas.errors import ArchitectureError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Graph", "Node", "Value", "Width"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """The output of a node: its position in the graph, and the shape of one example."""
+
+    node: int
+    shape: Shape
+
+    @property
+    def channels(self) -> int:
+        """Length of the first axis."""
+        return self.shape[0]
+
+    @property
+    def spatial(self) -> Shape:
+        """The other axes."""
+        return self.shape[1:]
+
+
+@dataclass(frozen=True)
+class Width:
+    """A number of channels that is a choice of a relaxed graph: it counts as the widest."""
+
+    hyperparameter: str
+    choices: tuple[int, ...]
+
+    @property
+    def most(self) -> int:
+        """The widest choice."""
+        return max(self.choices)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of the computation.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its graph; equal in a network and in its supernet.
+    inputs : tuple of int
+        Positions of the nodes that it reads.
+    layers : tuple of Layer
+        Applied one after the other; only the first may read several values.
+    label : str
+        The operation in the words of its family, for kernels and canonical forms; empty for plumbing.
+    shape, parameters, macs, activations
+        Of one example: shape of the output, trainable numbers, multiply-accumulates, numbers that all layers put out.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    label: str
+    shape: Shape
+    parameters: int
+    macs: int
+    activations: int
+
+
+@dataclass
+class Graph:
+    """A network under construction, or constructed.
+
+    Parameters
+    ----------
+    options : mapping
+        Settings of the family and the hyperparameters of one configuration.  Relaxed: the settings, and values for
+        what is not relaxed.
+    shape : tuple of int
+        Shape of one example.
+    relaxed : bool
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In the order of computation; the first is the input.
+    choices : dict of str to tuple
+        Relaxed: the values of every choice that the graph contains.
+    """
+
+    options: Mapping[str, Any]
+    shape: Shape
+    relaxed: bool = False
+    nodes: list[Node] = field(default_factory=list)
+    choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    result: int = 0
+    _scope: str = ""
+    _names: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.shape)
+        self.nodes.append(Node("input", (), (), "input", self.shape, 0, 0, 0))
+        self._names.add("input")
+
+    @property
+    def input(self) -> Value:
+        """The data."""
+        return Value(0, self.shape)
+
+    # --- nodes -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Names of nodes that are made inside begin with ``name``."""
+        before, self._scope = self._scope, f"{self._scope}{name}_"
+        try:
+            yield
+        finally:
+            self._scope = before
+
+    def apply(
+        self, name: str, inputs: Value | Sequence[Value], layers: Sequence[Layer], label: str = "", width: Any = None
+    ) -> Value:
+        """A node that applies the layers to the inputs.
+
+        Parameters
+        ----------
+        width : Width or int, optional
+            The number of channels that the layers were given, if it is a choice.
+        """
+        inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
+        name = self._scope + name
+        if name in self._names:
+            raise ValueError(f"The graph has two nodes {name!r}: a family gives every node its own name.")
+        self._names.add(name)
+        shapes: tuple[Shape, ...] = tuple(value.shape for value in inputs)
+        parameters = macs = activations = 0
+        for layer in layers:
+            try:
+                account = layer.account(*shapes)
+            except ArchitectureError as error:
+                raise ArchitectureError(f"{name}: {error}") from None
+            parameters, macs = parameters + account.parameters, macs + account.macs
+            size = 1
+            for length in account.shape:
+                size *= length
+            activations += size
+            shapes = (account.shape,)
+        reads = tuple(v.node for v in inputs)
+        self.nodes.append(Node(name, reads, tuple(layers), label, shapes[0], parameters, macs, activations))
+        value = Value(len(self.nodes) - 1, shapes[0])
+        if isinstance(width, Width):
+            return self.apply(f"{name[len(self._scope) :]}_width", value, [Mask(width.hyperparameter, width.choices)])
+        return value
+
+    def add(self, name: str, values: Sequence[Value | None], label: str = "add") -> Value | None:
+        """The sum; a missing value adds nothing, and the sum of nothing is missing."""
+        present = [value for value in values if value is not None]
+        if not present:
+            return None
+        return present[0] if len(present) == 1 else self.apply(name, present, [Add()], label)
+
+    def concat(self, name: str, values: Sequence[Value], label: str = "concat") -> Value:
+        """Channels side by side."""
+        return values[0] if len(values) == 1 else self.apply(name, values, [Concat()], label)
+
+    def zeros(self, name: str, shape: Shape) -> Value:
+        """Zeros of that shape."""
+        return self.apply(name, self.input, [Zeros(shape)], "zeros")
+
+    # --- choices -----------------------------------------------------------------------------------------------------
+
+    def choose(
+        self,
+        hyperparameter: str,
+        cases: Sequence[tuple[Collection[Any], Callable[[], Value | None]]],
+        name: str = "",
+    ) -> Value | None:
+        """The value of the case that the hyperparameter selects; relaxed: all cases, weighted.
+
+        Parameters
+        ----------
+        hyperparameter : str
+        cases : sequence of (values, function)
+            The values of all cases together are the hyperparameter's values.  A function that returns None stands
+            for zeros.
+        name : str
+            Of the mixing node; by default the hyperparameter's.
+        """
+        if not self.relaxed:
+            value = self.options[hyperparameter]
+            for values, make in cases:
+                if value in values:
+                    return make()
+            known = [v for values, _ in cases for v in values]
+            raise ArchitectureError(f"{hyperparameter} has the value {value!r}; required: one of {known}")
+        made = [(tuple(values), make()) for values, make in cases]
+        self._note(hyperparameter, tuple(v for values, _ in made for v in values))
+        present = [(values, value) for values, value in made if value is not None]
+        if not present:
+            return None
+        shapes = {value.shape for _, value in present}
+        if len(shapes) > 1:
+            raise ArchitectureError(
+                f"{hyperparameter} cannot be relaxed: its cases have the shapes {sorted(shapes)}. Fix its value."
+            )
+        mix = Mix(hyperparameter, self.choices[hyperparameter], tuple(values for values, _ in present))
+        return self.apply(f"{name or hyperparameter}_mix", [value for _, value in present], [mix])
+
+    def width(self, hyperparameter: str, choices: Collection[int] | None = None) -> Any:
+        """A number of channels: that of the configuration, or of a relaxed graph all.
+
+        Parameters
+        ----------
+        choices : collection of int, optional
+            The values, if it may be relaxed; None: it is fixed in relaxed graphs, too.
+        """
+        if not self.relaxed or choices is None:
+            return int(self.options[hyperparameter])
+        self._note(hyperparameter, tuple(choices))
+        return Width(hyperparameter, self.choices[hyperparameter])
+
+    def _note(self, hyperparameter: str, values: tuple[Any, ...]) -> None:
+        known = self.choices.setdefault(hyperparameter, values)
+        if set(known) != set(values):
+            raise ValueError(f"{hyperparameter} has the values {known} in one place and {values} in another.")
+
+    # --- the whole ---------------------------------------------------------------------------------------------------
+
+    def finish(self, value: Value, prune: bool = True) -> Graph:
+        """The graph with this output, without nodes that nothing reads (unless they shall count)."""
+        needed = {value.node, 0} if prune else set(range(len(self.nodes)))
+        for number in range(len(self.nodes) - 1, -1, -1):
+            if number in needed:
+                needed.update(self.nodes[number].inputs)
+        place = {old: new for new, old in enumerate(sorted(needed))}
+        self.nodes = [
+            Node(**{**self.nodes[old].__dict__, "inputs": tuple(place[i] for i in self.nodes[old].inputs)})
+            for old in place
+        ]
+        self.result = place[value.node]
+        return self
+
+    @property
+    def account(self) -> Account:
+        """Output and cost of the whole."""
+        return Account(
+            self.nodes[self.result].shape,
+            sum(node.parameters for node in self.nodes),
+            sum(node.macs for node in self.nodes),
+        )
+
+    @property
+    def activations(self) -> int:
+        """Numbers that all layers put out for one example."""
+        return sum(node.activations for node in self.nodes)
+
+    def network(self) -> nn.Module:
+        """The module; of a relaxed graph, one that is called with the weights of the choices."""
+        from autonas.architectures.network import GraphNetwork, Supernet
+
+        return Supernet(self) if self.relaxed else GraphNetwork(self)
