@@ -25,7 +25,8 @@ import numpy as np
 from autonas.architectures.family import compile_graph, graph_module, load_family
 from autonas.core.trial import Config, Value, config_key
 from autonas.data.task import Problem
-from autonas.errors import SpaceError, unknown
+from autonas.errors import ArchitectureError, SpaceError, unknown
+from autonas.search_space.canonical import canonical
 from autonas.search_space.dry_run import DryRun, dry_run
 from autonas.search_space.strict import near
 from autonas.search_space.values import active_only, all_values, inactive, legal, listed_values, plain
@@ -350,6 +351,26 @@ class SearchSpace:
         config = self.validate(config)
         family = self._graph_module(self.kind_of(config))
         return compile_graph(family, self.options(config), shape or USUAL_SHAPES[self.modality], n_outputs)
+
+    def canonical(self, config: Mapping[str, Any]) -> str:
+        """As :meth:`key`, but architectures that compute the same up to their weights are one.
+
+        Of a family that is not made of graphs, and of an architecture that cannot be built for examples of the usual
+        shape, every configuration is its own.
+        """
+        config = self.validate(config)
+        if graph_module(self.families.get(self.kind_of(config), "")) is None:
+            return config_key(config)
+        try:
+            form = canonical(self.graph(config))
+        except ArchitectureError:
+            return config_key(config)
+        rest = {name: value for name, value in config.items() if not self.is_architectural(name)}
+        return f"{config_key(rest)} {form}"
+
+    def is_architectural(self, name: str) -> bool:
+        """Whether a hyperparameter decides about the architecture (``meta: {role: architecture}``)."""
+        return (self.configspace[name].meta or {}).get("role") == "architecture"
 
     def supernet(
         self,
