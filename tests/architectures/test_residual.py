@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autonas.architectures import residual
+from autonas.architectures.family import compile_graph
+
+RESNET20 = {"width": 16, "block": "basic", **{f"{k}_{s}": v for s in (1, 2, 3) for k, v in
+            (("blocks", 3), ("branches", 1), ("kernel", 3))}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("shortcut", "parameters"), [("padding", 269_722), ("projection", 272_474)])
+def test_resnet_20_has_the_published_number_of_parameters(shortcut, parameters):
+    options = {**RESNET20, "shortcut": shortcut, "shortcuts": [shortcut]}
+    graph = compile_graph(residual, options, (3, 32, 32), 10)
+    assert graph.account.parameters == parameters
+
+
+def test_a_block_without_a_branch_is_the_identity():
+    graph = compile_graph(residual, {**RESNET20, "shortcut": "projection"}, (3, 16, 16), 10)
+    network = graph.network().eval()
+    seen = {}
+    for name, module in network.named_children():
+        if name in ("stage_1_block_1_relu", "stage_1_block_2_relu"):
+            module.register_forward_hook(lambda m, i, o, name=name: seen.update({name: o}))
+    with torch.no_grad():
+        network.stage_1_block_2_branch_1_3[-1].weight.zero_()
+        network(torch.randn(2, 3, 16, 16))
+    torch.testing.assert_close(*seen.values(), atol=1e-6, rtol=0)
