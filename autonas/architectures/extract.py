@@ -52,7 +52,7 @@ def extract(supernet: Graph, graph: Graph, state: Mapping[str, Tensor]) -> dict[
 def _pass(node: Node, inputs: list[Channels | None], wide: list[Shape], config: Mapping[str, Any]) -> Channels | None:
     """What is left of its inputs by a node that the network does not have; None: nothing."""
     layer = node.layers[0]
-    if isinstance(layer, Concat):
+    if isinstance(layer, Concat) and any(given is not None for given in inputs):
         return _side_by_side(inputs, wide)
     if isinstance(layer, Unread) and inputs[0] is not None:
         read = any(config.get(name) in readers for name, readers in layer.pointers)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account", "Activation", "Conv", "Deconv", "Dense", "Drop", "DropPath", "FactorisedReduce", "Flatten", "GlobalPool",
-    "Layer", "Norm", "PadChannels", "Pool", "Shape", "Subsample", "Upsample",
+    "Layer", "Norm", "PadChannels", "Part", "Pool", "Shape", "Subsample", "Upsample",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -256,6 +256,26 @@ class PadChannels(Layer):
         from autonas.architectures.modules import PadChannels as Module
 
         return Module(max(0, self.out - shapes[0][0]), len(shapes[0]) - 1)
+
+
+@dataclass(frozen=True)
+class Part(Layer):
+    """Channels ``first`` to ``last``, without the last."""
+
+    first: int
+    last: int
+
+    @property
+    def mixes_channels(self) -> bool:
+        return True
+
+    def account(self, *shapes: Shape) -> Account:
+        return Account((self.last - self.first, *shapes[0][1:]))
+
+    def module(self, *shapes: Shape) -> nn.Module:
+        from autonas.architectures.modules import Part as Module
+
+        return Module(self.first, self.last)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from autonas.architectures.layers import Shape
 
-__all__ = ["Add", "Concat", "FactorisedReduce", "GlobalPool", "Multiply", "PadChannels", "Subsample", "Zeros"]
+__all__ = ["Add", "Concat", "FactorisedReduce", "GlobalPool", "Multiply", "PadChannels", "Part", "Subsample", "Zeros"]
 
 
 class FactorisedReduce(nn.Module):
@@ -40,6 +40,18 @@ class PadChannels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(rows, channels, ...) to (rows, channels + more, ...)."""
         return functional.pad(x, self.pad)
+
+
+class Part(nn.Module):
+    """Keeps the channels ``first`` to ``last``, without the last."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(rows, channels, ...) to (rows, last - first, ...)."""
+        return x[:, self.first : self.last]
 
 
 class Subsample(nn.Module):

@@ -12,7 +12,7 @@ from autonas.search_space.dry_run import watch
 from autonas.search_space.load import list_spaces, load_space
 
 SHAPES = {"image": (3, 16, 16), "series": (2, 48), "tabular": (6,), "text": (20,)}
-SMALLER = {"hierarchical": {"stages": 1}}  # a supernet of motifs of motifs has thousands of operations
+SMALLER = {name: {"stages": 1, "repeats": 1} for name in ("hierarchical", "pathlevel")}  # thousands of operations
 KINDS = [
     (summary.name, kind)
     for summary in list_spaces()
