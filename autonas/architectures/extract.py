@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autonas.architectures.graph import Graph, Node
 from autonas.architectures.layers import Conv, Dense, Flatten, Layer, Norm, Shape
+from autonas.architectures.layers_recurrent import Loop
 from autonas.architectures.merges import Concat, Mask, Mix, Unread
 
 __all__ = ["extract"]
@@ -86,10 +87,14 @@ def _cut(
     for position, (layer, whole) in enumerate(zip(node.layers, shared.layers, strict=True)):
         prefix = node.name if len(node.layers) == 1 else f"{node.name}.{position}"
         shape, wide_shape = layer.account(*shapes).shape, whole.account(*wide).shape
+        if isinstance(layer, Loop) and isinstance(whole, Loop):
+            inner = {n.removeprefix(f"{prefix}.cell."): t for n, t in state.items() if n.startswith(f"{prefix}.cell.")}
+            found |= {f"{prefix}.cell.{n}": t for n, t in extract(whole.cell, layer.cell, inner).items()}
+            return np.arange(layer.account(*shapes).shape[0])
         after = _output(layer, channels, wide[0], shape[0])
         for name, tensor in state.items():
             if name.startswith(f"{prefix}."):
-                found[name] = _slice(layer, tensor, after, channels, wide_shape[0])
+                found[name] = _slice(layer, tensor, after, channels, wide_shape[0], wide[0][0])
         shapes, wide, channels = (shape,), (wide_shape,), after
     return channels
 
@@ -108,13 +113,13 @@ def _output(layer: Layer, channels: Channels, wide: Shape, out: int) -> Channels
     return np.arange(out) if layer.mixes_channels or len(channels) != out else channels
 
 
-def _slice(layer: Layer, tensor: Tensor, after: Channels, before: Channels, outputs: int) -> Tensor:
-    """The part of one weight, given the channels of the output and of the input; ``outputs`` of the supernet."""
+def _slice(layer: Layer, tensor: Tensor, after: Channels, before: Channels, outputs: int, inputs: int) -> Tensor:
+    """The part of one weight, given the channels of output and input; the supernet has ``outputs`` and ``inputs``."""
     if len(after) < outputs and tensor.ndim:
         if not isinstance(layer, Conv | Dense | Norm):
             raise NotImplementedError(f"{type(layer).__name__} of a chosen width: give it a fixed width.")
         tensor = tensor[after]
     depthwise = isinstance(layer, Conv) and layer.groups == 0
-    if tensor.ndim > 1 and not depthwise and tensor.shape[1] > len(before):
+    if tensor.ndim > 1 and not depthwise and len(before) < inputs:
         tensor = tensor[:, before]
     return tensor.clone()

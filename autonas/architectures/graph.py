@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autonas.architectures.layers import Account, Layer, Shape
+from autonas.architectures.layers_recurrent import Loop
 from autonas.architectures.merges import Add, Concat, Mask, Mix, Zeros
 from autonas.errors import ArchitectureError
 
@@ -84,7 +85,7 @@ class Node:
     activations: int
 
 
-@dataclass
+@dataclass(repr=False)
 class Graph:
     """A network under construction, or constructed.
 
@@ -242,7 +243,16 @@ class Graph:
         if set(known) != set(values):
             raise ValueError(f"{hyperparameter} has the values {known} in one place and {values} in another.")
 
+    def loop(self, name: str, x: Value, cell: Graph, width: int) -> Value:
+        """The states of a recurrent cell (a graph of its own) along the last axis of a value."""
+        for hyperparameter, values in cell.choices.items():
+            self._note(hyperparameter, values)
+        return self.apply(name, x, [Loop(cell, width)], "loop")
+
     # --- the whole ---------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Graph({self.shape}, {[(node.inputs, node.layers) for node in self.nodes]})"
 
     def finish(self, value: Value, prune: bool = True) -> Graph:
         """The graph with this output, without nodes that nothing reads (unless they shall count)."""

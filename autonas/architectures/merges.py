@@ -11,7 +11,7 @@ from autonas.errors import ArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Add", "Concat", "Mask", "Mix", "Multiply", "Unread", "Zeros"]
+__all__ = ["Add", "Average", "Concat", "Interpolate", "Mask", "Mix", "Multiply", "Unread", "Zeros"]
 
 
 def _same(shapes: tuple[Shape, ...], what: str) -> Shape:
@@ -29,6 +29,32 @@ class Add(Layer):
 
     def module(self, *shapes: Shape) -> nn.Module:
         from autonas.architectures.modules import Add as Module
+
+        return Module()
+
+
+@dataclass(frozen=True)
+class Average(Layer):
+    """Mean of values of one shape."""
+
+    def account(self, *shapes: Shape) -> Account:
+        return Account(_same(shapes, "a mean"))
+
+    def module(self, *shapes: Shape) -> nn.Module:
+        from autonas.architectures.modules import Average as Module
+
+        return Module()
+
+
+@dataclass(frozen=True)
+class Interpolate(Layer):
+    """``gate * a + (1 - gate) * b`` of three values of one shape."""
+
+    def account(self, *shapes: Shape) -> Account:
+        return Account(_same(shapes, "a gate"))
+
+    def module(self, *shapes: Shape) -> nn.Module:
+        from autonas.architectures.modules import Interpolate as Module
 
         return Module()
 

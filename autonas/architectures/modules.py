@@ -10,7 +10,10 @@ from torch.nn import functional
 
 from autonas.architectures.layers import Shape
 
-__all__ = ["Add", "Concat", "FactorisedReduce", "GlobalPool", "Multiply", "PadChannels", "Part", "Subsample", "Zeros"]
+__all__ = [
+    "Add", "Average", "Concat", "FactorisedReduce", "GlobalPool", "Interpolate", "Multiply", "PadChannels", "Part",
+    "Subsample", "Zeros",
+]  # fmt: skip
 
 
 class FactorisedReduce(nn.Module):
@@ -88,6 +91,25 @@ class Add(nn.Module):
         for value in values[1:]:
             total = total + value
         return total
+
+
+class Average(nn.Module):
+    """Mean of values of one shape."""
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """Any number of equal shapes to that shape."""
+        total = values[0]
+        for value in values[1:]:
+            total = total + value
+        return total / len(values)
+
+
+class Interpolate(nn.Module):
+    """A gate between two values."""
+
+    def forward(self, gate: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Three equal shapes to that shape."""
+        return b + gate * (a - b)
 
 
 class Multiply(nn.Module):

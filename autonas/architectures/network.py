@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autonas.architectures.graph import Graph, Node
+from autonas.architectures.layers_recurrent import Loop
 from autonas.architectures.merges import Mask, Mix, Unread
 from autonas.errors import OptionError
 
@@ -149,6 +150,10 @@ class Supernet(GraphNetwork):
         if isinstance(node.layers[0], Mask):
             mask = mask_of(node.layers[0], mix[node.layers[0].hyperparameter], node.shape[0])
             return values[inputs[0]] * mask.view(1, -1, *[1] * (len(node.shape) - 1))
+        if isinstance(node.layers[0], Loop):
+            cell = node.layers[0].cell
+            looped: Tensor = getattr(self, node.name)(values[inputs[0]], {name: mix[name] for name in cell.choices})
+            return looped
         if isinstance(node.layers[0], Unread):
             return values[inputs[0]] * self._unread(node.layers[0], mix)
         found: Tensor = getattr(self, node.name)(*[values[i] for i in inputs])

@@ -1,0 +1,88 @@
+"""Recurrent cells that grow as trees (Rawal & Miikkulainen 2018).
+
+A node is a leaf (a linear function of input and state, or the memory) or combines two nodes by sum or product; each has
+an activation.  The root is the new state, and one node, before its activation, is the new memory.  An LSTM (Hochreiter
+& Schmidhuber 1997) is such a tree of four levels.  Left out: several memories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autonas.architectures.family import Section, architectural
+from autonas.architectures.graph import Graph, Value
+from autonas.architectures.layers import Activation, Dense, Part
+from autonas.architectures.merges import Add, Concat, Multiply
+from autonas.architectures.operations import classify
+from autonas.architectures.recurrent import sequence, view
+
+__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "space", "view"]
+
+BATCHED = False
+RELAXES = False  # which node keeps the memory depends on the shape of the tree
+SETTINGS: dict[str, Any] = {
+    "depth": 3,
+    "activations": ["identity", "tanh", "sigmoid", "relu"],
+    "width": 32,
+    "tokens": "none",
+    "vocabulary": 2000,
+    "embedding": 24,
+    "dropout": 0.2,
+}
+INNER = ("add", "multiply")
+LEAVES = ("linear", "memory")
+
+
+def _paths(depth: int, path: str = "") -> list[str]:
+    """All paths of a full binary tree: "" is the root, "_1_2" the second child of its first."""
+    return [path, *(p for child in "12" for p in _paths(depth - 1, f"{path}_{child}"))] if depth >= 0 else []
+
+
+def space(settings: Mapping[str, Any]) -> Section:
+    """``node<path>`` and ``activation<path>``; ``memory``: the path whose value is kept (the root, if it is not there)."""
+    depth = int(settings["depth"])
+    section: Section = {"hyperparameters": [], "conditions": []}
+    for path in _paths(depth):
+        level = path.count("_")
+        kinds = [*(INNER if level < depth else ()), *(LEAVES if level else ())]
+        mine = [
+            architectural(f"node{path}", kinds, "linear" if level > 1 else kinds[0]),
+            architectural(f"activation{path}", settings["activations"], "tanh" if level != 2 else "sigmoid"),
+        ]
+        section["hyperparameters"] += mine
+        if level:
+            parent = f"node{path[:-2]}"
+            section["conditions"] += [
+                {"type": "IN", "child": h["name"], "parent": parent, "values": list(INNER)} for h in mine
+            ]
+    section["hyperparameters"].append(architectural("memory", [p or "root" for p in _paths(min(depth, 2))], "_2"))
+    return section
+
+
+def construct(graph: Graph, n_outputs: int) -> Graph:
+    """Embedding, the loop of the cell, classifier."""
+    x, width = sequence(graph), int(graph.options["width"])
+    cell = Graph(graph.options, (x.channels + 2 * width,))
+    both = cell.apply("both", cell.input, [Part(0, x.channels + width)])
+    memory = cell.apply("c", cell.input, [Part(x.channels + width, x.channels + 2 * width)])
+    before: dict[str, Value] = {}
+    state = _node(cell, "", both, memory, width, before)
+    kept = before.get(str(graph.options["memory"]).replace("root", ""), before[""])
+    cell.finish(cell.apply("state", [state, kept], [Concat()]))
+    return classify(graph, graph.loop("loop", x, cell, width), n_outputs, float(graph.options["dropout"]))
+
+
+def _node(cell: Graph, path: str, both: Value, memory: Value, width: int, before: dict[str, Value]) -> Value:
+    """The value of a node; ``before`` collects the values of all nodes before their activations."""
+    kind = cell.options[f"node{path}"]
+    if kind == "linear":
+        value = cell.apply(f"linear{path}", both, [Dense(width)], "linear")
+    elif kind == "memory":
+        value = memory
+    else:
+        pair = [_node(cell, f"{path}_{child}", both, memory, width, before) for child in "12"]
+        value = cell.apply(f"{kind}{path}", pair, [Add() if kind == "add" else Multiply()], str(kind))
+    before[path] = value
+    name = str(cell.options[f"activation{path}"])
+    return cell.apply(f"{name}{path}", value, [Activation(name)], name)
