@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view
+from autonas.architectures.family import number as amount
 from autonas.architectures.graph import Graph, Value
 from autonas.architectures.merges import Unread
 from autonas.architectures.operations import check_operations, join
@@ -28,11 +29,13 @@ SETTINGS: dict[str, Any] = {
     "wiring": "pairs",
     "operations": ["sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "max_pool_3x3", "avg_pool_3x3", "identity"],
     "nodes": 4,
+    "min_nodes": 0,  # 0: as many as `nodes`; less than that: the number of blocks is searched, too
     "inputs": 2,
     "reduction_cell": True,
     "distinct": False,
     "combine": ["add"],
     "output": "all",
+    "carry": False,  # a normal cell also puts out what it reads from two cells back
     "pool_norm": False,
     **STACK_SETTINGS,
 }
@@ -63,7 +66,10 @@ def space(settings: Mapping[str, Any]) -> Section:
         raise unknown("wiring", settings["wiring"], ("pairs", "edges"))
     if settings["distinct"] and settings["inputs"] + 1 < 2:
         raise OptionError("distinct inputs require at least two cell inputs")
-    found: Section = {"hyperparameters": []}
+    found: Section = {"hyperparameters": [], "conditions": []}
+    least = int(settings["min_nodes"]) or int(settings["nodes"])
+    if least < settings["nodes"]:
+        found["hyperparameters"].append(amount("blocks", list(range(least, settings["nodes"] + 1))))
     for cell in _cells(settings):
         prefix = _prefix(settings, cell)
         for number in range(settings["nodes"]):
@@ -82,6 +88,9 @@ def space(settings: Mapping[str, Any]) -> Section:
             found["hyperparameters"] += [
                 architectural(name, values, usual if values is operations else None) for name, values in names.items()
             ]
+            if number >= least:
+                exists = {"type": "GT", "parent": "blocks", "value": number}
+                found["conditions"] += [{**exists, "child": name} for name in names]
     return found
 
 
@@ -94,6 +103,11 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
         return make(graph, _prefix(graph.options, kind), list(inputs), channels, reduces)
 
     return stack(graph, cell, n_outputs)
+
+
+def _n_nodes(graph: Graph) -> int:
+    """Never relaxed: it decides how many values a cell puts out."""
+    return int(graph.options.get("blocks", graph.options["nodes"]))
 
 
 def _operation(graph: Graph, name: str, x: Value, chosen: str, out: int, stride: int) -> Value | None:
@@ -111,7 +125,7 @@ def _operation(graph: Graph, name: str, x: Value, chosen: str, out: int, stride:
 
 def _edges(graph: Graph, prefix: str, states: list[Value], out: int, reduces: bool) -> Value:
     first = len(states)
-    for number in range(int(graph.options["nodes"])):
+    for number in range(_n_nodes(graph)):
         node = first + number
         terms = []
         for i, state in enumerate(states):
@@ -120,14 +134,14 @@ def _edges(graph: Graph, prefix: str, states: list[Value], out: int, reduces: bo
         spatial = states[0].spatial if not reduces else tuple(-(-size // 2) for size in states[0].spatial)
         value = graph.add(f"node_{node}", terms)
         states.append(value if value is not None else graph.zeros(f"node_{node}", (out, *spatial)))
-    return _output(graph, states, first, {})
+    return _output(graph, states, first, {}, reduces)
 
 
 def _pairs(graph: Graph, prefix: str, states: list[Value], out: int, reduces: bool) -> Value:
     first = len(states)
     readers: Readers = defaultdict(list)
     spatial = states[0].spatial if not reduces else tuple(-(-size // 2) for size in states[0].spatial)
-    for number in range(int(graph.options["nodes"])):
+    for number in range(_n_nodes(graph)):
         block = f"{prefix}block_{number + 1}_"
         terms = []
         for side in (1, 2):
@@ -147,7 +161,7 @@ def _pairs(graph: Graph, prefix: str, states: list[Value], out: int, reduces: bo
             ]  # fmt: skip
             terms.append(graph.choose(_pointer(graph, block, side), chosen, f"block_{number + 1}_{side}"))
         states.append(_combine(graph, f"block_{number + 1}", f"{block}combine", terms, (out, *spatial)))
-    return _output(graph, states, first, readers)
+    return _output(graph, states, first, readers, reduces)
 
 
 def _pointer(graph: Graph, block: str, side: int) -> str:
@@ -185,13 +199,14 @@ def _combine(
     return value
 
 
-def _output(graph: Graph, states: Sequence[Value], first: int, readers: Readers) -> Value:
+def _output(graph: Graph, states: Sequence[Value], first: int, readers: Readers, reduces: bool) -> Value:
     """All nodes side by side, those that no other node reads ("loose"), or the last one."""
     how = graph.options["output"]
+    carried = [] if reduces or not graph.options["carry"] else [states[0]]
     if how == "last":
         return states[-1]
     if how == "all":
-        return graph.concat("output", states[first:])
+        return graph.concat("output", [*carried, *states[first:]])
     if how != "loose":
         raise unknown("output of a cell", how, ("all", "loose", "last"))
     loose = []
@@ -200,4 +215,4 @@ def _output(graph: Graph, states: Sequence[Value], first: int, readers: Readers)
             loose.append(graph.apply(f"loose_{i}", state, [Unread(tuple(readers[i]))]))
         elif not any(graph.options.get(name) in values for name, values in readers.get(i, ())):
             loose.append(state)
-    return graph.concat("output", loose)
+    return graph.concat("output", [*carried, *loose])

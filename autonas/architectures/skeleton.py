@@ -7,7 +7,7 @@ cells of a second kind reduce.  "dense": a cell reads all earlier cells of its s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autonas.architectures.graph import Graph, Value
@@ -27,6 +27,7 @@ STACK_SETTINGS: dict[str, Any] = {
     "stem_factor": 3,
     "stages": 3,
     "repeats": 2,
+    "cells": 0,
     "reductions": "even",
     "final_norm": False,
     "dropout": 0.0,
@@ -43,27 +44,33 @@ def preprocess(graph: Graph, name: str, x: Value, out: int, like: Value) -> Valu
     return graph.apply(name, x, [Activation(), Conv(out, 1), Norm(affine)])
 
 
-def _reductions(how: str, stages: int, repeats: int) -> list[int]:
-    """Which of the ``stages * repeats + stages - 1`` cells reduce.
+def _reductions(options: Mapping[str, Any]) -> tuple[int, list[int]]:
+    """Number of cells, and which of them reduce.
 
-    "even": after every ``repeats`` cells.  "thirds": at 1/3 and 2/3 of ``stages * repeats`` cells, which then count.
-    "early" and "late": as close to the input, or to the output, as possible.
+    ``cells`` says how many there are in all; then the reductions stand at equal parts (at 1/3 and 2/3 for three stages)
+    and count.  Otherwise a stage has ``repeats`` cells besides the reductions, which ``reductions`` puts "even" between
+    them, or "early" or "late", as close to the input or to the output as possible.
     """
+    stages, cells, how = int(options["stages"]), int(options["cells"]), options["reductions"]
+    if cells:
+        return cells, [cells * (k + 1) // stages for k in range(stages - 1)]
+    repeats = int(options["repeats"])
     cells = stages * repeats + stages - 1
-    if how == "even":
-        return [(k + 1) * repeats + k for k in range(stages - 1)]
-    if how == "early":
-        return [2 * k + 1 for k in range(stages - 1)]
-    if how == "late":
-        return [cells - 2 - 2 * k for k in range(stages - 1)]
-    raise unknown("position of reductions", how, ("even", "early", "late", "thirds"))
+    places = {
+        "even": [(k + 1) * repeats + k for k in range(stages - 1)],
+        "early": [2 * k + 1 for k in range(stages - 1)],
+        "late": [cells - 2 - 2 * k for k in range(stages - 1)],
+    }
+    if how not in places:
+        raise unknown("place of reductions", how, places)
+    return cells, places[str(how)]
 
 
 def stack(graph: Graph, cell: Cell, n_outputs: int) -> Graph:
     """Stem, cells and classifier around what ``cell`` makes.
 
     Reads ``skeleton``, ``channels`` (of the first stage; every reduction doubles them), ``stem_factor``, ``stages``,
-    ``repeats`` (cells of a stage), ``reductions``, ``final_norm`` and ``dropout``.
+    ``repeats`` (cells of a stage) or ``cells``, ``reductions``, ``final_norm`` and ``dropout``.
     """
     options = graph.options
     channels = int(options["channels"])
@@ -96,13 +103,7 @@ def _residual(graph: Graph, cell: Cell, x: Value, channels: int) -> Value:
 
 
 def _by_cells(graph: Graph, cell: Cell, x: Value, channels: int, dense: bool) -> Value:
-    stages, repeats = int(graph.options["stages"]), int(graph.options["repeats"])
-    if graph.options["reductions"] == "thirds":
-        total = stages * repeats
-        reducing = [total * (k + 1) // stages for k in range(stages - 1)]
-    else:
-        total = stages * repeats + stages - 1
-        reducing = _reductions(str(graph.options["reductions"]), stages, repeats)
+    total, reducing = _reductions(graph.options)
     before = last = x
     stage = [x]
     for number in range(total):
