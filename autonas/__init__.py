@@ -9,8 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autonas.data.images import read_images
     from autonas.errors import AutoNASError
     from autonas.estimators import AutoNASClassifier, AutoNASRegressor, load
+    from autonas.run.minimize import minimize
+    from autonas.run.optimize import Optimizer
     from autonas.search_space.load import load_space
 
 __version__ = "0.1.0"
@@ -19,11 +22,17 @@ _HOME = {
     "AutoNASClassifier": "autonas.estimators",
     "AutoNASRegressor": "autonas.estimators",
     "AutoNASError": "autonas.errors",
+    "Optimizer": "autonas.run.optimize",
     "load": "autonas.estimators",
     "load_space": "autonas.search_space.load",
+    "minimize": "autonas.run.minimize",
+    "read_images": "autonas.data.images",
 }
 
-__all__ = ["AutoNASClassifier", "AutoNASError", "AutoNASRegressor", "__version__", "load", "load_space"]
+__all__ = [
+    "AutoNASClassifier", "AutoNASError", "AutoNASRegressor", "Optimizer", "__version__", "load", "load_space",
+    "minimize", "read_images",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autonas.bench.cli import app as bench
 from autonas.errors import AutoNASError, DataError, ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(bench, name="bench")
+
 _RECORD, _SEARCH = "fit.json", "search"
 _SHOWN = 10  # rows of the leaderboard after a fit
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="CSV or Parquet file, or a folder of images.", show_default=False)
+]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.", show_default=False)]
 TimeLimit = Annotated[float | None, typer.Option(help="Wall-clock seconds of the whole fit.", show_default=False)]
 Trials = Annotated[int | None, typer.Option(help="Number of trials in all.", show_default=False)]
@@ -75,12 +80,18 @@ def _app(
 @app.command()
 def fit(
     data: Data,
-    target: Annotated[str, typer.Option(help="Column to predict.", show_default=False)],
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; none for images in class folders.", show_default=False)
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("model"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is in the folder.")] = False,
     kind: Annotated[
         Literal["classification", "regression"] | None,
         typer.Option(help="Default: inferred from the target.", show_default=False),
+    ] = None,
+    modality: Annotated[
+        Literal["tabular", "image", "series", "text"] | None,
+        typer.Option(help="How the table is read; text: one column of texts.", show_default=False),
     ] = None,
     time_limit: TimeLimit = None,
     n_trials: Trials = None,
@@ -103,13 +114,13 @@ def fit(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search, ensemble and save a model of a table.  Ctrl-C saves the best so far."""
+    """Search, ensemble and save a model of a table, or of images in class folders.  Ctrl-C saves the best so far."""
     from autonas.data.check import infer_kind
-    from autonas.data.read import read_table, split_target, table_hash
 
     _check_out(out, overwrite=overwrite)
-    X, y = split_target(read_table(data), target)
+    X, y = _read(data, target)
     options = {
+        "modality": modality,
         "time_limit": time_limit,
         "n_trials": n_trials,
         "trial_time_limit": trial_time_limit,
@@ -125,9 +136,9 @@ def fit(
     }
     record = {
         "data": str(data.resolve()),
-        "sha256": table_hash(data),
+        "sha256": _hash(data),
         "target": target,
-        "kind": kind or infer_kind(y),
+        "kind": kind or ("classification" if y is None else infer_kind(y)),
         "options": {name: value for name, value in options.items() if value is not None},
     }
     _fit(out, record, X, y, anew=True, as_json=as_json, quiet=quiet)
@@ -139,22 +150,20 @@ def resume(
     time_limit: TimeLimit = None,
     n_trials: Trials = None,
     data: Annotated[
-        Path | None, typer.Option(help="The table, if it has moved since the fit.", show_default=False)
+        Path | None, typer.Option(help="The data, if they have moved since the fit.", show_default=False)
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Continue the search of a model on the same data, also one that was killed."""
-    from autonas.data.read import read_table, split_target, table_hash
-
     record = _record(model)
     path = data or Path(record["data"])
-    if table_hash(path) != record["sha256"]:
+    if _hash(path) != record["sha256"]:
         raise DataError(
-            f"{path} is not the table that {model} was fitted on (its SHA-256 differs). "
-            "Give that table with --data, or fit a new model of this one."
+            f"{path} does not hold the data that {model} was fitted on (its SHA-256 differs). "
+            "Give those with --data, or fit a new model of these."
         )
-    X, y = split_target(read_table(path), record["target"])
+    X, y = _read(path, record["target"])
     record["data"] = str(path.resolve())
     if time_limit is not None or n_trials is not None:
         limits = {"time_limit": time_limit, "n_trials": n_trials}
@@ -163,8 +172,34 @@ def resume(
     _fit(model, record, X, y, anew=False, as_json=as_json, quiet=quiet)
 
 
+def _read(data: Path, target: str | None) -> tuple[pd.DataFrame | Path, pd.Series | None]:
+    """X and y of a table; a folder of images, which is X as it is, says its classes itself."""
+    from autonas.data.read import read_table, split_target
+
+    if target is not None:
+        return split_target(read_table(data), target)
+    if not data.is_dir():
+        columns = ", ".join(map(str, read_table(data).columns[:10]))
+        raise OptionError(f"--target must name the column of {data} to predict. Its columns: {columns}.")
+    return data, None
+
+
+def _hash(data: Path) -> str:
+    from autonas.data.images import folder_hash
+    from autonas.data.read import table_hash
+
+    return folder_hash(data) if data.is_dir() else table_hash(data)
+
+
 def _fit(
-    out: Path, record: Mapping[str, Any], X: pd.DataFrame, y: pd.Series, *, anew: bool, as_json: bool, quiet: bool
+    out: Path,
+    record: Mapping[str, Any],
+    X: pd.DataFrame | Path,
+    y: pd.Series | None,
+    *,
+    anew: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Run the search that a record describes, save the model, and say what came of it."""
     from autonas import AutoNASClassifier, AutoNASRegressor
@@ -217,7 +252,8 @@ def predict(
     out: Annotated[Path, typer.Option(help="CSV or Parquet file to write.", show_default=False)],
     proba: Annotated[bool, typer.Option("--proba", help="Add a column of probabilities for every class.")] = False,
 ) -> None:
-    """Predict the rows of a table."""
+    """Predict the rows of a table, or the images in a folder."""
+    from autonas.data.images import find_images
     from autonas.data.read import read_table
 
     if not out.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
@@ -225,9 +261,12 @@ def predict(
     import pandas as pd
 
     fitted = _load(model)
-    X = read_table(data)
-    target = _record(model)["target"] if (model / _RECORD).exists() else "prediction"
-    columns = {target: fitted.predict(X)}
+    X: Any = data if data.is_dir() else read_table(data)
+    target = (_record(model)["target"] if (model / _RECORD).exists() else None) or "prediction"
+    columns: dict[str, Any] = {}
+    if data.is_dir():
+        columns["file"] = [path.relative_to(data).as_posix() for path in find_images(data)]
+    columns[target] = fitted.predict(X)
     if proba:
         if not hasattr(fitted, "predict_proba"):
             raise OptionError(f"--proba needs a classifier, but {model} is a regressor. Leave it out.")

@@ -9,19 +9,21 @@ from __future__ import annotations
 import numbers
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 
+import autonas
 from autonas.core.clock import Clock
 from autonas.core.objective import get_metric
+from autonas.data.arrays import ImagePreprocessor
 from autonas.data.prepare import prepare
-from autonas.data.task import Kind
+from autonas.data.task import Kind, Modality
 from autonas.ensemble import SIZE
-from autonas.errors import AutoNASError, ModelError, OptionError, unknown
+from autonas.errors import AutoNASError, DataError, ModelError, OptionError, unknown
 from autonas.fitting import JOURNAL, Fit, Options, fit
 from autonas.model import Model
 from autonas.run.journal import Journal
@@ -33,7 +35,7 @@ from autonas.strategies import make_strategy
 __all__ = ["DEFAULT_SECONDS", "AutoNASClassifier", "AutoNASRegressor", "load"]
 
 DEFAULT_SECONDS = 240.0
-_MODALITIES = ("auto", "tabular", "image", "series")
+_MODALITIES = ("auto", *get_args(Modality))
 
 
 class UnfittedError(AutoNASError, NotFittedError):
@@ -94,9 +96,10 @@ class _AutoNAS(BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame or array
-            (rows, columns), (rows, height, width[, channels]) or (rows, channels, time).
-        y : (rows,) array
+        X : DataFrame, array, list of str or folder
+            (rows, columns), (rows, height, width[, channels]), (rows, channels, time), texts, or the path of a folder
+            of images in class folders (see :func:`autonas.read_images`).
+        y : (rows,) array, or None if X is a folder
         sample_weight : (rows,) array or None
         X_val, y_val : as X and y, or None
             A validation set of your own, instead of folds.
@@ -111,12 +114,15 @@ class _AutoNAS(BaseEstimator):
         limit = self._limit()
         clock = Clock(limit)
         self._check_options()
+        modality = self.modality
+        if isinstance(X, os.PathLike) or (isinstance(X, str) and modality != "text"):
+            (X, y), modality = _read_folder(X, y, self._kind), "image"
         seed = _seed(self.random_state, self.workdir)
         task = prepare(
             X,
             y,
             kind=self._kind,
-            modality=self.modality,
+            modality=modality,
             cv=self.cv,
             groups=groups,
             sample_weight=sample_weight,
@@ -198,6 +204,8 @@ class _AutoNAS(BaseEstimator):
 
     def _scores(self, X: Any) -> np.ndarray:
         self._check_fitted()
+        if isinstance(X, os.PathLike) or (isinstance(X, str) and self.modality_ == "image"):
+            X = _read_like(X, self.model_)
         return self.model_.predict(X)
 
     def _check_fitted(self) -> None:
@@ -219,6 +227,86 @@ class _AutoNAS(BaseEstimator):
         }
         self.model_.save(Path(folder))
 
+    def prepare(self, X: Any) -> np.ndarray:
+        """New data as the array that the exported network reads."""
+        self._check_fitted()
+        member = self.model_.network()
+        return np.asarray(self.model_.preprocessor.view(member.learner.view, self.model_.preprocessor.check(X)))
+
+    def export_source(self, path: str | os.PathLike[str]) -> Path:
+        """Write the best network of the model as plain PyTorch source.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.py``; the weights go into a file beside it.
+
+        Returns
+        -------
+        path of the weights, with the suffix ``.pt``.
+
+        Raises
+        ------
+        OptionError
+            If the model holds no network, or one that is no fixed sequence of operations.
+
+        Notes
+        -----
+        The file imports torch only.  Its ``load()`` gives a module from what :meth:`prepare` makes of the data to
+        class probabilities, or values in the target's own units, calibrated as in the model.
+        """
+        from autonas.export import write_source
+
+        self._check_fitted()
+        path = Path(path)
+        if path.suffix != ".py":
+            raise OptionError(f"A path that ends in .py was required, given {str(path)!r}.")
+        member = self.model_.network()
+        title = f"The network {member.family!r} that AutoNAS found."
+        return write_source(member.learner, member.temperature, path, title, autonas.__version__)
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the best network of the model as an ONNX file, with one input ``x`` (see :meth:`prepare`).
+
+        Raises
+        ------
+        OptionError
+            If the model holds no network, or the packages for ONNX are not installed.
+        """
+        from autonas.export import write_onnx
+
+        self._check_fitted()
+        member = self.model_.network()
+        write_onnx(member.learner, member.temperature, Path(path))
+
+    def augment(self, X: Any, y: Any, *, time_limit: float | None = None, **settings: Any) -> Self:
+        """Train the architecture of the best network anew, larger or on other data (Zoph et al 2018).
+
+        Parameters
+        ----------
+        X, y : array-like
+            The same data, or other data of the same modality.
+        time_limit : float, optional
+            Seconds; None: until the schedule ends.
+        **settings
+            What is to differ: settings of the family (``channels=36, repeats=6``) and training hyperparameters
+            (``epochs=200``).
+
+        Returns
+        -------
+        A new fitted estimator with this one network.
+
+        Raises
+        ------
+        OptionError
+            If the model holds no network, or for a setting that its family does not have.
+        """
+        self._check_fitted()
+        space = self.model_.network().alone(self.modality_, settings)
+        parameters = {**self.get_params(deep=False), "space": space, "n_trials": 1, "ensemble_size": 1}
+        found = type(self)(**{**parameters, "time_limit": time_limit, "workdir": None, "modality": self.modality_})
+        return found.fit(X, y)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -229,7 +317,7 @@ class _AutoNAS(BaseEstimator):
 
 
 class AutoNASClassifier(ClassifierMixin, _AutoNAS):
-    """Searched, ensembled classifier for tables, images or series.
+    """Searched, ensembled classifier for tables, images, series or texts.
 
     Parameters
     ----------
@@ -252,8 +340,10 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
         "auto": 8 folds below 1,500 rows, else 5; repeated 5 times up to 600 rows; partial above 30,000.
     ensemble_size : int
         Largest number of members; 1 gives the single best model.
-    modality : {"auto", "tabular", "image", "series"}
-        4-d arrays are images, 3-d arrays images or series by their shape; what was inferred is printed.
+    modality : {"auto", "tabular", "image", "series", "text"}
+        A list, 1-d array or Series of strings is text; 4-d arrays are images, 3-d arrays images or series by their
+        shape; all else is a table, also one with columns of text ("text" reads a table of one column as text).
+        What was inferred is printed.
     class_weight : None, "balanced" or dict
         Classification only.
     device : {"auto", "cpu", "cuda", ...}
@@ -295,7 +385,7 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
 
 
 class AutoNASRegressor(RegressorMixin, _AutoNAS):
-    """Searched, ensembled regressor for tables, images or series.
+    """Searched, ensembled regressor for tables, images, series or texts.
 
     Parameters and attributes as for :class:`AutoNASClassifier`, without ``class_weight`` and ``classes_``.
     """
@@ -331,6 +421,29 @@ def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor
     except (KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Use another copy, or fit again.") from error
     return estimator
+
+
+def _read_folder(folder: Any, y: Any, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    """Images and classes of a folder that was given as X."""
+    from autonas.data.images import read_images
+
+    if y is not None or kind == "regression":
+        raise DataError(
+            f"X is a path ({folder}), which stands for images in class folders: the folders are the classes, so there "
+            "is no y, and no regression. For another target use autonas.read_images and pass arrays; texts are a list."
+        )
+    return read_images(folder)
+
+
+def _read_like(folder: Any, model: Model) -> np.ndarray:
+    """Images of a folder (with or without class folders, by sorted paths) as the model reads them."""
+    from autonas.data.images import find_images, load_like
+
+    if not isinstance(model.preprocessor, ImagePreprocessor):
+        raise DataError(
+            f"X is a path ({folder}), but the model is of {model.problem.modality} data: read the file first."
+        )
+    return load_like(find_images(folder), model.preprocessor.layout)
 
 
 def _seed(random_state: Any, workdir: Any) -> int:

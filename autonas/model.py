@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,11 +25,14 @@ from autonas.data.prepare import restore_preprocessor
 from autonas.data.task import Preprocessor, Problem
 from autonas.ensemble import Ensemble
 from autonas.errors import ModelError, OptionError
-from autonas.search_space.space import SearchSpace, make_learner
+from autonas.search_space.space import SearchSpace, fixed_space, make_learner
 from autonas.training.calibration import softmax
 from autonas.training.learner import Learner
 
-__all__ = ["FORMAT", "Member", "Model"]
+if TYPE_CHECKING:
+    from autonas.training.network import NetworkLearner
+
+__all__ = ["FORMAT", "Member", "Model", "TrainedNetwork"]
 
 FORMAT = 1
 _MODEL, _COMBINATION = "model.json", "combination.safetensors"
@@ -51,12 +54,17 @@ class Member:
     space: SearchSpace | None = None
     _learner: Learner | None = field(default=None, repr=False)
 
-    def predict(self, problem: Problem, preprocessor: Preprocessor, X: Any, views: dict[str, Any]) -> np.ndarray:
-        """(rows, outputs) calibrated probabilities, or values; ``views`` caches the views of X."""
+    def restored(self, problem: Problem) -> Learner:
+        """The trained learner."""
         if self._learner is None:
             build = self.space.build if self.space is not None else partial(make_learner, self.family)
             self._learner = build(self.options, problem)
             self._learner.restore(self.state)
+        return self._learner
+
+    def predict(self, problem: Problem, preprocessor: Preprocessor, X: Any, views: dict[str, Any]) -> np.ndarray:
+        """(rows, outputs) calibrated probabilities, or values; ``views`` caches the views of X."""
+        self._learner = self.restored(problem)
         name = self._learner.view
         if name not in views:
             views[name] = preprocessor.view(name, X)
@@ -65,6 +73,20 @@ class Member:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_learner": None}
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A member that is a network: what is exported, and trained again at another size."""
+
+    family: str
+    options: Mapping[str, Value]
+    learner: NetworkLearner
+    temperature: float
+
+    def alone(self, modality: str, changes: Mapping[str, Any]) -> SearchSpace:
+        """The space whose only configuration is this network, with other settings."""
+        return fixed_space(self.family, self.options, modality, changes)
 
 
 @dataclass
@@ -109,6 +131,25 @@ class Model:
     def _chunk(self, X: Any) -> np.ndarray:
         views: dict[str, Any] = {}
         return self.ensemble.predict([m.predict(self.problem, self.preprocessor, X, views) for m in self.members])
+
+    def network(self) -> TrainedNetwork:
+        """The best of the members that are networks of the package.
+
+        Raises
+        ------
+        OptionError
+            If there is none.
+        """
+        from autonas.training.network import NetworkLearner
+
+        for member in self.members:  # best first
+            learner = None if member.space is not None else member.restored(self.problem)
+            if isinstance(learner, NetworkLearner):
+                return TrainedNetwork(member.family, member.options, learner, member.temperature)
+        kinds = ", ".join(dict.fromkeys(member.family or "a learner of your own" for member in self.members))
+        raise OptionError(
+            f"A model with a network was required; the members of this one are: {kinds}. Fit with a space of networks."
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write the folder; ``model.json`` comes last, so that a folder with it is complete.

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pandas as pd
 import pytest
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 
 import autonas
 from autonas.cli import main
@@ -30,7 +30,8 @@ def folder(tmp_path_factory):
 
 def run(folder, *words, code=0):
     """What a command prints, both streams; words that name files of the folder are made paths."""
-    files = ("train.csv", "new.csv", "nowhere.csv", "model", "second", "other", "out.csv")
+    files = ("train.csv", "new.csv", "nowhere.csv", "notes.csv", "images", "model", "second", "other", "out.csv")
+    files += ("of-images", "of-texts")
     argv, said = sys.argv, io.StringIO()
     sys.argv = ["autonas", *(str(folder / w) if w in files else w for w in words)]
     try:
@@ -145,3 +146,35 @@ def test_wrong_arguments_get_one_line(folder, words, said):
     output = run(folder, *words, code=2)
     assert said in output
     assert "Traceback" not in output
+
+
+def test_a_folder_of_images(folder):
+    from PIL import Image
+
+    digits = load_digits(n_class=2)
+    for number, (pixels, label) in enumerate(zip(digits.images[:60], digits.target[:60], strict=True)):
+        path = folder / "images" / f"class{label}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 15).astype("uint8")).save(path)
+    words = ("fit", "images", "--out", "of-images", "--n-trials", "1")
+    run(folder, *words, "--cv", "2")
+    run(folder, "predict", "of-images", "images", "--out", "out.csv", "--proba")
+    out = pd.read_csv(folder / "out.csv")
+    assert list(out.columns) == ["file", "prediction", "P(class0)", "P(class1)"]
+    assert (out["prediction"] == out["file"].str.partition("/")[0]).mean() > 0.95
+    assert "no regression" in run(folder, *words, "--kind", "regression", "--overwrite", code=2)
+    assert "table" in run(folder, *words, "--target", "label", "--overwrite", code=2)
+    run(folder, "resume", "of-images", "--n-trials", "2")
+    (folder / "images" / "class1" / "1.png").unlink()
+    assert "SHA-256" in run(folder, "resume", "of-images", "--n-trials", "3", code=2)
+    assert "--target" in run(folder, "fit", "train.csv", "--out", "other", code=2)
+
+
+def test_a_column_of_texts(folder):
+    rows = [(f"it {'rose' if i % 3 else 'fell'} by {i} points", i % 3 > 0) for i in range(60)]
+    pd.DataFrame(rows, columns=["note", "up"]).to_csv(folder / "notes.csv", index=False)
+    words = ("fit", "notes.csv", "--target", "up", "--modality", "text", "--out", "of-texts", "--n-trials", "1")
+    run(folder, *words, "--cv", "2")
+    assert autonas.load(folder / "of-texts").modality_ == "text"
+    run(folder, "predict", "of-texts", "notes.csv", "--out", "out.csv")
+    assert (pd.read_csv(folder / "out.csv")["up"] == pd.DataFrame(rows)[1]).mean() > 0.95

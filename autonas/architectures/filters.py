@@ -44,8 +44,8 @@ class Contrast(nn.Module):
         return centred / centred.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(self.floor)
 
 
-class FilterBank(nn.Module):
-    """Correlation with fixed filters of unit norm.
+class FilterBank(nn.Conv2d):
+    """Correlation with fixed filters of unit norm, which are no parameters.
 
     Parameters
     ----------
@@ -69,7 +69,6 @@ class FilterBank(nn.Module):
         Deviation of the responses to the sample; the output is in this unit.
     """
 
-    weight: Tensor
     scale: Tensor
 
     def __init__(
@@ -83,10 +82,10 @@ class FilterBank(nn.Module):
         skip: int = 0,
         floor: float = -1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(channels, filters, size, padding=size // 2, bias=False)
         self.kind, self.zero_mean, self.whiten, self.skip, self.floor = kind, zero_mean, whiten, skip, floor
-        self.register_buffer("weight", functional.normalize(torch.randn(filters, channels * size**2)))
-        self.weight = self.weight.view(filters, channels, size, size)
+        del self.weight
+        self.register_buffer("weight", torch.randn(filters, channels, size, size) / (channels * size**2) ** 0.5)
         self.register_buffer("scale", torch.ones(()))
 
     @torch.no_grad()
@@ -134,13 +133,12 @@ class FilterBank(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(rows, channels, height, width) to (rows, filters, height, width)."""
-        padding = self.weight.shape[2] // 2
-        out = functional.conv2d(x, self.weight, padding=padding)
+        out = super().forward(x)
         if self.floor >= 0:
             n = self.weight[0].numel()
             ones = torch.ones_like(self.weight[:1])
-            mean = functional.conv2d(x, ones, padding=padding) / n
-            variance = functional.conv2d(x.square(), ones, padding=padding) / n - mean.square()
+            mean = functional.conv2d(x, ones, padding=self.padding) / n
+            variance = functional.conv2d(x.square(), ones, padding=self.padding) / n - mean.square()
             centred = out - mean * self.weight.sum((1, 2, 3)).view(1, -1, 1, 1)
             out = centred / (n * variance.clamp_min(self.floor + _FLOOR)).sqrt()
         return out / self.scale
@@ -175,8 +173,9 @@ class LocalPool(nn.Module):
             return functional.max_pool2d(x, size, self.stride)
         if self.how == "mean":
             return functional.avg_pool2d(x, size, self.stride)
-        powers = functional.avg_pool2d(x.abs().clamp_min(1e-6) ** self.order, size, self.stride)
-        return powers ** (1 / self.order)
+        top = x.abs().amax((2, 3), keepdim=True).clamp_min(_FLOOR)  # so that no power is too large
+        powers = functional.avg_pool2d((x.abs() / top) ** self.order, size, self.stride)
+        return top * powers ** (1 / self.order)
 
 
 class LocalNorm(nn.Module):

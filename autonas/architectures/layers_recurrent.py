@@ -66,4 +66,4 @@ class Loop(Layer):
     def module(self, *shapes: Shape) -> nn.Module:
         from autonas.architectures.modules_recurrent import Loop as Module
 
-        return Module(self.cell.network(), self._state(), self.width or self._state())
+        return Module(self.cell.network(), shapes[0][1], self._state(), self.width or self._state())

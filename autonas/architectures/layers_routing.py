@@ -59,4 +59,4 @@ class Route(Layer):
                 parts.append(layer.module(shape))
                 shape = layer.account(shape).shape
             made.append(nn.Sequential(*parts))
-        return Module(shapes[0][0], made, self.k)
+        return Module(shapes[0][0], made, self.k, len(shapes[0]) - 1)

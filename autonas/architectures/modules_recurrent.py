@@ -28,15 +28,15 @@ class Embed(nn.Module):
 class Loop(nn.Module):
     """See :class:`autonas.architectures.layers_recurrent.Loop`."""
 
-    def __init__(self, cell: nn.Module, state: int, width: int) -> None:
+    def __init__(self, cell: nn.Module, steps: int, state: int, width: int) -> None:
         super().__init__()
-        self.cell, self.state, self.width = cell, state, width
+        self.cell, self.steps, self.state, self.width = cell, steps, state, width
 
     def forward(self, x: Tensor, *mix: dict[str, Tensor]) -> Tensor:
         """(rows, channels, time) to (rows, width, time)."""
         state = x.new_zeros((x.shape[0], self.state))
         outputs = []
-        for t in range(x.shape[2]):
+        for t in range(self.steps):
             state = self.cell(torch.cat([x[:, :, t], state], dim=1), *mix)
             outputs.append(state[:, : self.width])
         return torch.stack(outputs, dim=2)

@@ -18,6 +18,8 @@ class Route(nn.Module):
     channels : int
     experts : sequence of Module
     k : int
+    axes : int
+        Of a map, besides rows and channels.
 
     Attributes
     ----------
@@ -26,11 +28,12 @@ class Route(nn.Module):
         would see a few rows) and a fixed graph of operations cannot say.
     """
 
-    def __init__(self, channels: int, experts: Sequence[nn.Module], k: int) -> None:
+    def __init__(self, channels: int, experts: Sequence[nn.Module], k: int, axes: int) -> None:
         super().__init__()
         self.gate = nn.Linear(channels, len(experts))
         self.experts = nn.ModuleList(experts)
         self.k = k
+        self.each = (-1, 1, *[1] * axes)  # shape of one weight for each row
         self.sparse = False
 
     def weights(self, x: Tensor) -> Tensor:
@@ -42,17 +45,16 @@ class Route(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(rows, channels, ...) to (rows, out, ...)."""
         weights = self.weights(x)
-        shape = (-1, *[1] * (x.ndim - 1))
         if not self.sparse:
-            total = self.experts[0](x) * weights[:, 0].view(shape)
+            total = self.experts[0](x) * weights[:, 0].view(self.each)
             for i in range(1, len(self.experts)):
-                total = total + self.experts[i](x) * weights[:, i].view(shape)
+                total = total + self.experts[i](x) * weights[:, i].view(self.each)
             return total
         parts: Tensor | None = None
         for i, expert in enumerate(self.experts):
             rows = weights[:, i].nonzero().squeeze(1)
             if len(rows):
-                made = expert(x[rows]) * weights[rows, i].view(shape)
+                made = expert(x[rows]) * weights[rows, i].view(self.each)
                 parts = made.new_zeros((len(x), *made.shape[1:])) if parts is None else parts
                 parts = parts.index_add(0, rows, made)
         assert parts is not None

@@ -25,12 +25,14 @@ __all__ = [
     "near",
     "as_array",
     "as_table",
+    "as_texts",
     "as_labels",
     "as_numbers",
     "as_weight",
     "class_weights",
     "encode",
     "infer_kind",
+    "is_text",
 ]
 
 
@@ -108,6 +110,55 @@ def as_table(X: Any) -> pd.DataFrame:
             "Pass X.reshape(len(X), -1), or choose modality='image' or 'series'."
         )
     return pd.DataFrame(array, copy=False)
+
+
+def is_text(X: Any) -> bool:
+    """Whether X has one dimension (list, array, Series) and holds strings; a table is never text by itself."""
+    if not isinstance(X, list | tuple) and (getattr(X, "ndim", 0) != 1 or X.dtype.kind not in "OUT"):
+        return False
+    return any(isinstance(value, str) for value in X)
+
+
+def as_texts(X: Any, column: str | None = None) -> np.ndarray:
+    """X as a new (rows,) array of strings; a missing text is "".
+
+    Parameters
+    ----------
+    X : list, 1-d array, Series, or table of one column
+    column : str or None
+        The column to take if X is a table of several.
+
+    Raises
+    ------
+    DataError
+        One string alone, several columns of which none is named ``column``, no rows, or something that is no string.
+    """
+    import pandas as pd
+
+    if isinstance(X, str):
+        raise DataError("X is a single string, but a list of texts is required. Pass [X] for one text.")
+    if hasattr(X, "columns") and X.shape[1] != 1:
+        if column not in X.columns:
+            wanted = "one column" if column is None else f"one column, or one that is named {column!r}"
+            raise DataError(
+                f"Text data is {wanted}, but X has {X.shape[1]} columns ({', '.join(map(str, X.columns[:10]))}). "
+                "Pass the one with the texts (X['name']), or let modality='tabular' read them all."
+            )
+        X = X[column]
+    values = np.asarray(X, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise DataError(f"Text data is a list or a 1-d array of strings, but X has shape {values.shape}. Reshape X.")
+    _check_size(values.shape)
+    missing = np.asarray(pd.isna(values))
+    for row, value in enumerate(values):
+        if not isinstance(value, str) and not missing[row]:
+            raise DataError(
+                f"Text data is a list of strings, but row {row} holds {value!r:.60} ({type(value).__name__}). "
+                "Make them strings, for example with [str(x) for x in X]."
+            )
+    return np.array(["" if gone else str(value) for value, gone in zip(values, missing, strict=True)], dtype=object)
 
 
 def _column(y: Any, n_rows: int, name: str = "y") -> np.ndarray:

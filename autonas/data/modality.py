@@ -1,8 +1,10 @@
 """What kind of data an array is, and how its axes are ordered.
 
-DataFrames and 2-d arrays are tables.  4-d arrays are images, channels last unless only axis 1 is at most 4.
-A 3-d array holds images if both trailing axes are at least 8 and within a factor of 2 of each other, else series
-(n, channels, time).  All of it can be forced; videos and volumes are left out.
+DataFrames and 2-d arrays are tables, also with columns of text: such a column is one feature among others.  A list, a
+1-d array or a Series of strings is text, and so is a table of one column if modality="text" asks for it.  4-d arrays
+are images, channels last unless only axis 1 is at most 4.  A 3-d array holds images if both trailing axes are at least
+8 and within a factor of 2 of each other, else series (n, channels, time).  All of it can be forced; videos and volumes
+are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from autonas.data.check import as_array
+from autonas.data.check import as_array, as_texts, is_text
 from autonas.data.task import Modality
 from autonas.errors import DataError, unknown
 
@@ -28,19 +30,22 @@ class Layout:
 
     Attributes
     ----------
-    modality : {"tabular", "image", "series"}
+    modality : {"tabular", "image", "series", "text"}
     axes : str
-        One letter for each axis: "nhwc", "nchw", "nhw", "nct", "nt"; "nc" for a table.
+        One letter for each axis: "nhwc", "nchw", "nhw", "nct", "nt"; "nc" for a table, "n" for texts.
     shape : tuple of int
         Sizes of all axes but the rows, as given.
     sentence : str
         What was inferred, for a person.
+    uint8 : bool
+        Whether the numbers were bytes, as those of image files are.
     """
 
     modality: Modality
     axes: str
     shape: tuple[int, ...]
     sentence: str
+    uint8: bool = False
 
 
 def infer_layout(X: Any, modality: str = "auto") -> Layout:
@@ -48,8 +53,8 @@ def infer_layout(X: Any, modality: str = "auto") -> Layout:
 
     Parameters
     ----------
-    X : DataFrame or array
-    modality : {"auto", "tabular", "image", "series"}
+    X : DataFrame, array or list of str
+    modality : {"auto", "tabular", "image", "series", "text"}
 
     Raises
     ------
@@ -61,6 +66,9 @@ def infer_layout(X: Any, modality: str = "auto") -> Layout:
     names = get_args(Modality)
     if modality not in ("auto", *names):
         raise unknown("modality", modality, ["auto", *names])
+    if modality == "text" or (modality == "auto" and is_text(X)):
+        n_texts = len(as_texts(X))
+        return Layout("text", "n", (), f"{n_texts} texts.")
     shape = tuple(X.shape) if hasattr(X, "shape") else as_array(X).shape
     how = "forced by modality=" if modality != "auto" else "inferred from the shape; modality= can say otherwise"
     found = cast(Modality, modality) if modality != "auto" else _guess(X, shape)
@@ -85,7 +93,7 @@ def infer_layout(X: Any, modality: str = "auto") -> Layout:
         )
         order = ", ".join(_AXES[axis] for axis in axes)
         sentence = f"{what}, {size.get('c', 1)} channel(s): axes read as ({order}), {how}."
-    return Layout(found, axes, shape[1:], sentence)
+    return Layout(found, axes, shape[1:], sentence, getattr(X, "dtype", None) == np.uint8)
 
 
 def _guess(X: Any, shape: tuple[int, ...]) -> Modality:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from autonas.data.modality import infer_layout
 from autonas.data.splits import make_folds
 from autonas.data.tabular import TabularPreprocessor
 from autonas.data.task import Kind, Preprocessor, Problem, Task
+from autonas.data.tokens import TextPreprocessor
 from autonas.errors import DataError, OptionError
 
 __all__ = ["prepare", "data_hash", "restore_preprocessor"]
@@ -21,6 +23,7 @@ _PREPROCESSORS: dict[str, Any] = {
     "tabular": TabularPreprocessor,
     "image": ImagePreprocessor,
     "series": SeriesPreprocessor,
+    "text": TextPreprocessor,
 }
 
 
@@ -42,12 +45,12 @@ def prepare(
 
     Parameters
     ----------
-    X : DataFrame or array
-        (rows, columns), images or series; see ``autonas.data.modality``.
+    X : DataFrame, array or list of str
+        (rows, columns), images, series or texts; see ``autonas.data.modality``.
     y : (rows,) array
         Labels of any type, or numbers.
     kind : {"classification", "regression"}
-    modality : {"auto", "tabular", "image", "series"}
+    modality : {"auto", "tabular", "image", "series", "text"}
     cv, groups, seed
         See :func:`autonas.data.splits.make_folds`.
     sample_weight : (rows,) array or None
@@ -70,13 +73,13 @@ def prepare(
         raise DataError("X_val and y_val belong together: give both or neither.")
     if X_val is not None and (groups is not None or not (isinstance(cv, str) and cv == "auto")):
         raise OptionError("X_val replaces the folds, so cv and groups have no meaning with it. Drop one of the two.")
-    table = hasattr(X, "columns") and modality in ("auto", "tabular")
-    X = check.as_table(X) if table else check.as_array(X)
+    given, read = X, _reader(X, modality)
+    X = read(X)
     n = len(X)
     target, classes = _target(y, n, kind)
     weight = _weights(sample_weight, class_weight, target, classes)
     if X_val is not None:
-        X_val = check.as_table(X_val) if table else check.as_array(X_val)
+        X_val = read(X_val)
         extra = _validation_target(y_val, len(X_val), classes)
         weight = _extend(weight, class_weight, extra, classes)
         target = np.concatenate([target, extra])
@@ -85,6 +88,8 @@ def prepare(
     preprocessor: Preprocessor
     if layout.modality == "tabular":
         preprocessor, data = TabularPreprocessor.fit_check(X, seed)
+    elif layout.modality == "text":
+        preprocessor, data = TextPreprocessor.fit_check(given, seed)  # which may name its column
     else:
         preprocessor, data = _PREPROCESSORS[layout.modality].fit_check(X, layout, seed)
     if X_val is not None:
@@ -93,6 +98,13 @@ def prepare(
     problem = Problem(kind, n_outputs, layout.modality)
     together = None if groups is None else np.asarray(groups)
     return Task(problem, data, target, folds, preprocessor, weight, classes, together)
+
+
+def _reader(X: Any, modality: str) -> Callable[[Any], Any]:
+    """What reads X, and a validation set like it."""
+    if modality == "text" or (modality == "auto" and check.is_text(X)):
+        return check.as_texts
+    return check.as_table if hasattr(X, "columns") and modality in ("auto", "tabular") else check.as_array
 
 
 def restore_preprocessor(problem: Problem, state: dict[str, Any]) -> Preprocessor:

@@ -57,7 +57,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"{path} is a folder. Name one table in it. {near(path.name, _tables(path))}".strip())
+        raise DataError(
+            f"{path} is a folder. Name one table in it, or no target if it holds images in class folders. "
+            f"{near(path.name, _tables(path))}".strip()
+        )
     if not path.exists():
         raise DataError(f"{path} does not exist. {near(path.name, _tables(path.parent))}".strip())
     return path

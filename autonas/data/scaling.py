@@ -13,6 +13,7 @@ import numpy as np
 __all__ = ["NumberScales", "smooth_clip", "varies"]
 
 _QUARTILES = 1.349  # interquartile range of a standard normal variable
+_TINY = float(np.finfo(np.float32).tiny)  # smaller differences vanish in float32
 _ROWS = 100_000  # quantiles are taken over about as many rows
 _BINS = (320, 4, 24)  # bins of all columns together, at least and at most of one column
 
@@ -69,7 +70,7 @@ class NumberScales:
             self.missing_columns.append(len(self))
         self.shift.append(float(median) if far else 0.0)
         self.median.append(0.0 if far else float(median))
-        self.scale.append(float(scale))
+        self.scale.append(max(float(scale), _TINY))
 
     def fit_edges(self, columns: list[np.ndarray]) -> None:
         """Edges of the bins, once all columns are known (the more columns, the fewer bins of each)."""

@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["Kind", "Modality", "Problem", "Folds", "Preprocessor", "Task"]
 
 Kind = Literal["classification", "regression"]
-Modality = Literal["tabular", "image", "series"]
+Modality = Literal["tabular", "image", "series", "text"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Preprocessor(ABC):
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """Columns of the table, or the length of the first axis of one image or series, as they were given."""
+        """Columns of the table (1 for texts), or the length of the first axis of one image or series, as given."""
 
     @property
     @abstractmethod
@@ -155,7 +155,7 @@ class Task:
 
     @property
     def n_features(self) -> int:
-        """Columns of a table, or the length of the first axis of one image or series."""
+        """Columns of a table (1 for texts), or the length of the first axis of one image or series."""
         return self.preprocessor.n_features
 
     def view(self, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["list_evaluators", "make_evaluator"]
 
 
-def _names() -> list[str]:
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
-
-
+@cache
 def list_evaluators() -> list[tuple[str, str]]:
-    """Names and first docstring lines of all evaluators, without importing any."""
-    texts = {n: ast.get_docstring(ast.parse((Path(__path__[0]) / f"{n}.py").read_text())) for n in _names()}
-    return [(name, (text or "").splitlines()[0]) for name, text in texts.items()]
+    """Names of all evaluators, each with the first line of its file; imports none of them.
+
+    A file is an evaluator if it sets ``EVALUATOR``.
+    """
+    found = []
+    for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+        if any(isinstance(target, ast.Name) and target.id == "EVALUATOR" for target in targets):
+            found.append((path.stem, (ast.get_docstring(tree) or "").partition("\n")[0]))
+    return found
 
 
 def make_evaluator(spec: str | type[Evaluator], metric: Metric, *, seed: int, device: str) -> Evaluator:
@@ -37,8 +42,9 @@ def make_evaluator(spec: str | type[Evaluator], metric: Metric, *, seed: int, de
     """
     cls: Any = spec
     if isinstance(spec, str):
-        if spec not in _names():
-            raise unknown("evaluator", spec, _names())
+        names = [name for name, _ in list_evaluators()]
+        if spec not in names:
+            raise unknown("evaluator", spec, names)
         cls = importlib.import_module(f"{__name__}.{spec}").EVALUATOR
     evaluator: Evaluator = cls(metric, seed=seed, device=device)
     return evaluator

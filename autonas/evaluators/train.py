@@ -55,7 +55,7 @@ class Train(Evaluator):
         # one seed per configuration, so that a promotion or a repetition trains the same networks
         seed = (self.seed * 1_000_003 + zlib.crc32(proposal.key.encode())) % 2**31
         device = _device(self.device) if space.kind_of(proposal.config) in space.networks else "cpu"
-        learner = space.build(proposal.config, problem, seed=seed, device=device)
+        learner = space.build(proposal.config, problem, seed=seed, device=device, genome=proposal.genome)
         if parent is not None and proposal.inherit == "resume":
             learner.restore(load_state(parent / LEARNER_FILE)["learner"])
         clock = Clock(seconds)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -28,6 +28,7 @@ from autonas.data.task import Problem
 from autonas.errors import ArchitectureError, SpaceError, unknown
 from autonas.search_space.canonical import canonical
 from autonas.search_space.dry_run import DryRun, dry_run
+from autonas.search_space.genome import Edit, Genomes, has_genomes
 from autonas.search_space.strict import near
 from autonas.search_space.values import active_only, all_values, inactive, legal, listed_values, plain
 from autonas.training.learner import Learner
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from autonas.architectures.network import Supernet
     from autonas.search_space.table import Table
 
-__all__ = ["Build", "PortfolioEntry", "SearchSpace", "make_learner"]
+__all__ = ["Build", "PortfolioEntry", "SearchSpace", "fixed_space", "make_learner"]
 
 Build = Callable[[dict[str, Value], Problem, int, str], Learner]
 """``build(config, problem, seed, device)`` of a space that was made without a file."""
@@ -168,24 +169,27 @@ class SearchSpace:
     # --- points ------------------------------------------------------------------------------------------------------
 
     def sample(self, n: int, seed: int | Sequence[int] = 0) -> list[dict[str, Value]]:
-        """``n`` configurations, drawn uniformly and independently.
+        """``n`` configurations, drawn independently by the hyperparameters' distributions: uniformly by default.
 
         Parameters
         ----------
         n : int
         seed : int or sequence of int
-            Numbers in [0, 2**32); equal seeds give equal configurations, whatever was drawn before.
+            At least 0; equal seeds give equal configurations, whatever was drawn before.
         """
-        return self._from_vectors([drawn.get_array() for drawn in self.sample_configurations(n, seed)])
+        from autonas.search_space.sampling import draw
+
+        return draw(self.table, n, np.random.default_rng(seed))
 
     def sample_configurations(self, n: int, seed: int | Sequence[int] = 0) -> list[Configuration]:
-        """As :meth:`sample`, in ConfigSpace's own objects."""
+        """As :meth:`sample`, by ConfigSpace and in its own objects; numbers of the seed are below 2**32."""
         space = self.configspace
         before, space.random = space.random, np.random.RandomState(seed)
         try:
-            return space.sample_configuration(n) if n != 1 else [space.sample_configuration()]
+            drawn = space.sample_configuration(n) if n != 1 else [space.sample_configuration()]
         finally:
             space.random = before
+        return self._active_only(drawn) if self._tangled else drawn
 
     def grid(self) -> Iterator[dict[str, Value]]:
         """Every configuration of a finite space, once, the first hyperparameters slowest.
@@ -280,13 +284,45 @@ class SearchSpace:
         """The kind of model, or the name of the space if it has no kinds."""
         return str(config[MODEL]) if self.families else self.name
 
-    def options(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """What the family reads: settings, the kind's own hyperparameters without their prefix, and the shared ones."""
+    def options(self, config: Mapping[str, Any], genome: str | None = None) -> dict[str, Any]:
+        """What the family reads: settings, the kind's own hyperparameters without their prefix, and the shared ones.
+
+        Parameters
+        ----------
+        genome : str, optional
+            The architecture, where the kind's family has genomes.
+        """
+        if genome is not None and not has_genomes(self.families.get(self.kind_of(config), "")):
+            raise SpaceError(f"{self.kind_of(config)!r} has no genomes: its architectures are configurations.")
+        architecture = {} if genome is None else {"genome": genome}
         if not self.families:
             return dict(config)
         kind = self.kind_of(config)
         own = {name.removeprefix(f"{kind}:"): value for name, value in config.items() if name != MODEL}
-        return {**self.settings.get(kind, {}), **own}
+        return {**self.settings.get(kind, {}), **own, **architecture}
+
+    # --- genomes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """Whether architectures may be genomes: there is one kind, and its family has them."""
+        return len(self.families) == 1 and all(map(has_genomes, self.families.values()))
+
+    @property
+    def genomes(self) -> Genomes:
+        """The genomes of an open space."""
+        if not self.open:
+            raise SpaceError(f"The space {self.name!r} has no genomes: its architectures are configurations.")
+        ((kind, family),) = self.families.items()
+        return Genomes(family, self.settings.get(kind, {}))
+
+    def initial(self, rng: np.random.Generator) -> str:
+        """A small genome to start from."""
+        return self.genomes.initial(rng)
+
+    def mutate_genome(self, genome: str, rng: np.random.Generator) -> tuple[str, Edit]:
+        """A changed genome, and the structural edit."""
+        return self.genomes.mutate(genome, rng)
 
     def portfolio(self, facts: Mapping[str, Any]) -> list[tuple[dict[str, Value], float]]:
         """Configurations to begin with, and the share of the time limit that each may use.
@@ -298,18 +334,29 @@ class SearchSpace:
         """
         return [(dict(entry.config), entry.share) for entry in self.portfolio_entries if entry.holds(facts)]
 
-    def build(self, config: Mapping[str, Any], problem: Problem, seed: int = 0, device: str = "cpu") -> Learner:
-        """The untrained learner of a configuration."""
+    def build(
+        self,
+        config: Mapping[str, Any],
+        problem: Problem,
+        seed: int = 0,
+        device: str = "cpu",
+        *,
+        genome: str | None = None,
+    ) -> Learner:
+        """The untrained learner of a configuration, and of a genome if the space is open."""
         config = self.validate(config)
+        options = self.options(config, genome)
         if self._build is not None:
             return self._build(config, problem, seed, device)
         if not self.families:
             raise SpaceError(f"The space {self.name!r} cannot make learners: give `build` when you make it.")
-        return make_learner(self._family(config), self.options(config), problem, seed, device)
+        return make_learner(self._family(config), options, problem, seed, device)
 
     # --- networks ----------------------------------------------------------------------------------------------------
 
-    def network(self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int) -> nn.Module:
+    def network(
+        self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int, *, genome: str | None = None
+    ) -> nn.Module:
         """The untrained network of a configuration, as a plain module.
 
         Parameters
@@ -326,10 +373,13 @@ class SearchSpace:
             If it is impossible for examples of this shape.
         """
         config = self.validate(config)
-        found: nn.Module = load_family(self._network(config)).build(self.options(config), tuple(shape), n_outputs, 0)
+        family = load_family(self._network(config))
+        found: nn.Module = family.build(self.options(config, genome), tuple(shape), n_outputs, 0)
         return found
 
-    def dry_run(self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int) -> DryRun:
+    def dry_run(
+        self, config: Mapping[str, Any], shape: Sequence[int], n_outputs: int, *, genome: str | None = None
+    ) -> DryRun:
         """Parameters, multiply-accumulates, memory and output shape of a configuration, without building it.
 
         Raises
@@ -338,9 +388,16 @@ class SearchSpace:
             If it is impossible for examples of this shape.
         """
         config = self.validate(config)
-        return dry_run(self._network(config), self.options(config), shape, n_outputs)
+        return dry_run(self._network(config), self.options(config, genome), shape, n_outputs)
 
-    def graph(self, config: Mapping[str, Any], shape: Sequence[int] | None = None, n_outputs: int = 10) -> Graph:
+    def graph(
+        self,
+        config: Mapping[str, Any],
+        shape: Sequence[int] | None = None,
+        n_outputs: int = 10,
+        *,
+        genome: str | None = None,
+    ) -> Graph:
         """The labelled graph of a configuration (families that are made of graphs).
 
         Parameters
@@ -350,7 +407,7 @@ class SearchSpace:
         """
         config = self.validate(config)
         family = self._graph_module(self.kind_of(config))
-        return compile_graph(family, self.options(config), shape or USUAL_SHAPES[self.modality], n_outputs)
+        return compile_graph(family, self.options(config, genome), shape or USUAL_SHAPES[self.modality], n_outputs)
 
     def canonical(self, config: Mapping[str, Any]) -> str:
         """As :meth:`key`, but architectures that compute the same up to their weights are one.
@@ -416,6 +473,22 @@ class SearchSpace:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _tangled(self) -> bool:
+        """Whether a hyperparameter has several parents, of which one has parents too."""
+        space = self.configspace
+        return any(space.parents_of[d.parent.name] for c in space.conditions for d in getattr(c, "dlcs", ()))
+
+    def _active_only(self, drawn: list[Configuration]) -> list[Configuration]:
+        """The draws of a tangled space, in which ConfigSpace may decide a condition before those of its parents."""
+        from ConfigSpace import Configuration
+
+        matrix = np.array([configuration.get_array() for configuration in drawn]).T
+        for name, column in self.configspace.index_of.items():
+            for condition in self.configspace.parent_conditions_of[name]:
+                matrix[column, ~condition.satisfied_by_vector_array(matrix)] = np.nan
+        return [Configuration(self.configspace, vector=vector) for vector in matrix.T]
+
     def _is_active(self, name: str, values: dict[str, Any]) -> bool:
         return all(c.satisfied_by_value(values) for c in self.configspace.parent_conditions_of[name])
 
@@ -429,21 +502,34 @@ class SearchSpace:
             vector[self.configspace.index_of[name]] = self.configspace[name].to_vector(value)
         return next((str(clause) for clause in clauses if clause.is_forbidden_vector(vector)), "")
 
-    def _from_vectors(self, vectors: list[np.ndarray]) -> list[dict[str, Value]]:
-        """ConfigSpace's vectors (NaN: inactive) as configurations, converted one hyperparameter at a time."""
-        rows: list[dict[str, Value]] = [{} for _ in vectors]
-        matrix = np.array(vectors).reshape(len(vectors), len(self.configspace))
-        for column, (name, hyperparameter) in enumerate(self.configspace.items()):
-            listed = listed_values(hyperparameter)
-            active = np.flatnonzero(~np.isnan(matrix[:, column]))
-            codes = matrix[active, column]
-            if listed is not None:  # a code is a position in the list, but for constants
-                values: Iterable[Value] = (listed[int(code)] if len(listed) > 1 else listed[0] for code in codes)
-            else:
-                values = (plain(hyperparameter, value) for value in hyperparameter.to_value(codes))
-            for row, value in zip(active, values, strict=True):
-                rows[row][name] = value
-        return rows
+
+def fixed_space(
+    family: str, options: Mapping[str, Any], modality: str, changes: Mapping[str, Any] | None = None
+) -> SearchSpace:
+    """A space of one configuration: a network as it was found, with some options changed.
+
+    Raises
+    ------
+    OptionError
+        For a change of an option that neither the family nor the network has.
+    """
+    from ConfigSpace import ConfigurationSpace, Constant
+
+    module = graph_module(family)
+    known = {**(module.SETTINGS if module is not None else {}), **options}
+    for name in changes or {}:
+        if name not in known:
+            raise unknown(f"option of the family {family!r}", name, known)
+    configspace = ConfigurationSpace(space=[Constant(MODEL, family)])
+    return SearchSpace(
+        configspace,
+        name=family,
+        modality=modality,
+        families={family: family},
+        settings={family: {**options, **(changes or {})}},
+        networks=(family,),
+        portfolio=(PortfolioEntry({MODEL: family}, 1.0),),
+    )
 
 
 def make_learner(

@@ -1,7 +1,8 @@
 """Search strategies (survey, section 3): one file each, the file name is the public name.
 
 A file that sets ``STRATEGY`` to a class is a strategy; nothing else has to be edited.  A strategy whose constructor
-takes a ``sampler`` wraps another one: ``"hyperband(smac)"``.  Code outside the package passes the class itself.
+takes a ``sampler`` wraps another one, which may wrap one too: ``"hyperband(parego(smac))"``.  Code outside the package
+passes the class itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["list_strategies", "make_strategy"]
 
-AUTO = "smac"
+_ALIASES = {"bohb": "hyperband(kde)"}
 
 
 @cache
@@ -50,7 +51,7 @@ def make_strategy(
     Parameters
     ----------
     spec : str or class
-        "auto", a name, a name around a name (``"hyperband(smac)"``), or a class that derives from Strategy.
+        A name, a name around a name (``"hyperband(smac)"``), an alias ("bohb"), or a class that derives from Strategy.
     space : SearchSpace
     objectives : sequence of str
     seed : int
@@ -63,7 +64,7 @@ def make_strategy(
         If there is no such strategy, it wraps nothing, or it has no such option.
     """
     if isinstance(spec, str):
-        outer, inner = _parse(AUTO if spec == "auto" else spec)
+        outer, inner = _parse(_ALIASES.get(spec.strip(), spec))
         strategy = _find(outer)
         if inner is not None:
             if "sampler" not in _options(strategy):
@@ -78,7 +79,7 @@ def make_strategy(
 
 
 def _parse(spec: str) -> tuple[str, str | None]:
-    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(\s*([\w-]+)\s*\))?\s*", spec)
+    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", spec)
     if match is None:
         raise OptionError(f'A strategy is a name, or a name around a name: "hyperband(smac)". Given: {spec!r}.')
     return match[1], match[2]
@@ -87,7 +88,7 @@ def _parse(spec: str) -> tuple[str, str | None]:
 def _find(name: str) -> type[Strategy]:
     names = [known for known, _ in list_strategies()]
     if name not in names:
-        raise unknown("strategy", name, [*names, "auto"])
+        raise unknown("strategy", name, [*names, *_ALIASES])
     strategy: type[Strategy] = importlib.import_module(f"autonas.strategies.{name}").STRATEGY
     return strategy
 

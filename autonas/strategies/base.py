@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from autonas.core.pareto import non_dominated
 from autonas.core.trial import Proposal, Trial
 from autonas.search_space.space import SearchSpace
 
@@ -27,9 +30,20 @@ class Strategy(ABC):
         Names of the losses to minimise; the first is the main one.
     seed : int
         All randomness is keyed by it and by the number of the ask.
+
+    Attributes
+    ----------
+    multi_objective : bool
+        Whether the strategy minimises all objectives (``trial.result.values[name]``) or the first one only
+        (``trial.loss``); ``parego`` wraps those that know one.
+    uses_fidelity : bool
+        Whether the strategy, as the sampler of brackets, is told trials at the fidelities that they had; others are
+        told all as if they were full.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    multi_objective: ClassVar[bool] = False
+    uses_fidelity: ClassVar[bool] = False
 
     def __init__(
         self, space: SearchSpace, objectives: Sequence[str] = ("loss",), *, seed: int = 0, **options: Any
@@ -52,12 +66,16 @@ class Strategy(ABC):
         """Learn from a finished trial (also from trials that this strategy did not propose)."""
 
     def recommend(self, trials: Sequence[Trial]) -> list[Proposal]:
-        """The best proposal of the trials at the highest fidelity seen."""
+        """The best proposal of the trials at the highest fidelity seen; the Pareto front of several objectives."""
         done = [t for t in trials if t.ok]
         if not done:
             return []
         top = max(t.proposal.fidelity for t in done)
-        return [min((t for t in done if t.proposal.fidelity == top), key=lambda t: t.loss).proposal]
+        done = sorted((t for t in done if t.proposal.fidelity == top), key=lambda t: t.loss)
+        if len(self.objectives) == 1:
+            return [done[0].proposal]
+        values = np.array([[t.result.values[name] for name in self.objectives] for t in done])
+        return [t.proposal for t, best in zip(done, non_dominated(values), strict=True) if best]
 
     def keep(self) -> set[int]:
         """Trials whose checkpoints may still be wanted (promotions, inheritance)."""

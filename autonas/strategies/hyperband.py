@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from autonas.strategies.halving import Bracket, Halving
+from autonas.strategies._bracket import Bracket
+from autonas.strategies.halving import Halving
 
 __all__ = ["STRATEGY", "Hyperband"]
 

@@ -20,6 +20,7 @@ from autonas.strategies.random import draw
 
 if TYPE_CHECKING:
     from ConfigSpace import Configuration
+    from smac.model import AbstractModel
 
 __all__ = ["STRATEGY", "Smac", "climb", "normal_scores"]
 
@@ -33,14 +34,14 @@ _WIDTH = 0.1  # standard deviation of a step of a number, in units of its range
 class Smac(Strategy):
     """Random forest surrogate, expected improvement, local search from the best trials.
 
-    The default configuration comes first, then random ones until ``initial`` trials are told.  The forest models
+    The default configuration comes first, then random ones until ``initial`` trials are told.  The surrogate models
     normal scores of the losses, so neither scale nor outliers matter; a failed trial ranks behind the worst
     loss seen, and a pending one counts as the median, which keeps simultaneous asks apart.
 
     Parameters
     ----------
     initial : int
-        Trials (also those of a portfolio) before the forest is asked.
+        Trials (also those of a portfolio) before the surrogate is asked.
     random_share : float
         Share of the later proposals that are drawn at random, SMAC's guard against a wrong model.
     candidates : int
@@ -92,22 +93,39 @@ class Smac(Strategy):
             self._points[proposal.key] = self.space.to_configuration(proposal.config)
         self._losses[proposal.key] = loss
 
+    def predict(self, configs: Sequence[Config]) -> np.ndarray:
+        """Normal scores of the losses that are expected, (n,): lower is better.
+
+        At least one trial must be told.
+        """
+        points = [self.space.to_configuration(config) for config in configs]
+        return self._fitted().predict_marginalized(np.array([point.get_array() for point in points]))[0].ravel()
+
+    def _fitted(self) -> AbstractModel:
+        keys = sorted(self._losses)  # not in the order of the asks, which a replay does not know
+        X = np.array([self._points[key].get_array() for key in keys])
+        scores = normal_scores(np.array([self._losses[key] for key in keys]))
+        number = int(np.random.SeedSequence((self.seed, len(keys), 2)).generate_state(1)[0] >> 1)
+        model = self._surrogate(number, len(keys))
+        model.train(X, scores[:, None])
+        return model
+
+    def _surrogate(self, seed: int, n: int) -> AbstractModel:
+        """SMAC's model, to be trained on ``n`` trials."""
+        from smac.model.random_forest import RandomForest
+
+        # as many leaves as there are trials: scikit-learn sets memory aside for SMAC's limit of a million
+        return RandomForest(self.space.configspace, seed=seed, n_jobs=1, max_leaf_nodes=n, **_FOREST)
+
     def _model_choice(self, rng: np.random.Generator) -> Config | None:
         """The new configuration of the highest expected improvement that was found."""
         from smac.acquisition.function import EI
-        from smac.model.random_forest import RandomForest
 
-        keys = sorted(self._losses)  # not in the order of the asks, which a replay does not know
-        points = [self._points[key] for key in keys]
-        X = np.array([point.get_array() for point in points])
-        scores = normal_scores(np.array([self._losses[key] for key in keys]))
-        # as many leaves as there are trials: scikit-learn sets memory aside for SMAC's limit of a million
-        number, n = int(rng.integers(2**31)), len(points)
-        forest = RandomForest(self.space.configspace, seed=number, n_jobs=1, max_leaf_nodes=n, **_FOREST)
-        forest.train(X, scores[:, None])
-        expected = forest.predict_marginalized(X)[0].ravel()
+        model = self._fitted()
+        points = [self._points[key] for key in sorted(self._losses)]
+        expected = model.predict_marginalized(np.array([point.get_array() for point in points]))[0].ravel()
         improvement = EI()
-        improvement.update(model=forest, eta=expected.min())
+        improvement.update(model=model, eta=expected.min())
 
         drawn = self.space.sample_configurations(self.candidates, (self.seed, len(points), 1))
         order = np.argsort(-improvement(drawn).ravel(), kind="stable")

@@ -18,15 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autonas.architectures.regularise import scheduled, set_progress
 from autonas.core.trial import Value
 from autonas.data.task import Folds
-from autonas.training.augment import augment
+from autonas.training.augment import Augmentation, mix, mix_shares
 from autonas.training.optim import make_optimizer, parameter_groups, rate, set_rate
 from autonas.training.stack import Stack, Weights
 
 __all__ = ["Batches", "Data", "Trainer", "combine", "losses", "private_randomness", "score"]
 
-_PLAIN_END = 0.95  # progress from which images are no longer augmented
+_PLAIN_END = 0.95  # progress from which inputs are no longer changed, nor mixed
 
 
 def _mix(*numbers: int) -> int:
@@ -169,7 +170,7 @@ class Trainer:
     folds : sequence of int
         Numbers of the folds that the networks are for.
     options : mapping
-        Training hyperparameters (see ``spaces/training.yaml``) and ``augment``.
+        Training hyperparameters (see ``spaces/training.yaml``, ``spaces/augmentation.yaml``) and ``augment``.
     seed : int
     device : str
     half : bool
@@ -209,14 +210,16 @@ class Trainer:
         self.optimizer = make_optimizer(
             options, parameter_groups(self.stack.network, self.stack.parameters, data.folds.n_rows)
         )
-        self.strength = float(options.get("augment", 0.0))
+        self.augmentation = Augmentation(options, data.X)
+        self.mixup = float(options.get("mixup_alpha", 1.0)) if options.get("mixup") == "yes" else 0.0
         self.smoothing = float(options.get("label_smoothing", 0.0))
         self.valid = [valid for _, valid in pairs]
         longest = max(map(len, self.valid))
         padded = [np.pad(rows, (0, longest - len(rows))) for rows in self.valid]
         self._valid = torch.from_numpy(np.stack(padded)).to(device)
         self.step, self.lead = 0, 0.0
-        self.planned = int(options.get("epochs", 40)) * self.batches.steps
+        self.planned = int(options.get("updates", int(options.get("epochs", 40)) * self.batches.steps))
+        self._scheduled = scheduled(self.stack.network)
         self.average: Weights | None = None
         self._averaged = 0
         self._total = torch.zeros((), device=device)
@@ -237,21 +240,32 @@ class Trainer:
         if self.device.startswith("cuda"):
             torch.cuda.manual_seed(generator)
         index = self.batches(self.step)
-        x, y = self.data.rows(index), self.data.y[index]
-        if self.strength > 0 and progress < _PLAIN_END:
-            x = augment(x.flatten(0, 1), self.strength).view(x.shape)
-        with self._autocast():
-            outputs = self.stack(x, training=True)
-        each = losses(outputs, y, self.smoothing)
-        if self.data.weight is not None:
-            each = each * self.data.weight[index]
-        loss = each.mean(1).sum()  # networks do not share parameters: the sum trains each on its own mean
+        loss = self._loss(index, progress < _PLAIN_END, progress)
         self.optimizer.zero_grad()
         loss.backward()
-        set_rate(self.optimizer, rate(self.options, progress))
+        set_rate(self.optimizer, rate(self.options, progress, self.planned / self.batches.steps))
         self.optimizer.step()
         self._total += loss.detach()
         self.step += 1
+
+    def _loss(self, index: Tensor, changed: bool, progress: float) -> Tensor:
+        """Training loss of a batch of (networks, size) rows, whose inputs may be changed and mixed."""
+        x = self.data.rows(index)
+        if changed and self.augmentation.changes:
+            x = self.augmentation(x.flatten(0, 1)).view(x.shape)
+        share = mix_shares(self.mixup, len(index), self.device) if changed and self.mixup else None
+        set_progress(self._scheduled, progress)
+        with self._autocast():
+            outputs = self.stack(x if share is None else mix(x, share), training=True)
+        each = self._weighted(outputs, index)
+        if share is not None:  # cross-entropy is linear in its targets: mixing the losses mixes the labels
+            each = share * each + (1 - share) * self._weighted(outputs, index.roll(1, 1))
+        return each.mean(1).sum()  # networks do not share parameters: the sum trains each on its own mean
+
+    def _weighted(self, outputs: Tensor, index: Tensor) -> Tensor:
+        """Loss of every row, given whose label it has."""
+        each = losses(outputs, self.data.y[index], self.smoothing)
+        return each if self.data.weight is None else each * self.data.weight[index]
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if the loss of a step since the last check was not finite."""

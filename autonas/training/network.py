@@ -342,6 +342,26 @@ class NetworkLearner(Learner):
             return self._scale.inverse(scores.numpy()).mean(0).astype(np.float32)
         return (scores.logsumexp(0) - math.log(len(scores))).numpy()
 
+    def networks(self) -> list[nn.Module]:
+        """The trained network of each fold, on the CPU, ready to predict."""
+        found = []
+        for fold in range(self._n_folds):
+            with private_randomness(self.device):
+                network = self._build()
+            network.load_state_dict({name: tensor[fold].cpu() for name, tensor in self._trained().weights.items()})
+            found.append(network.eval())
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self._shape
+
+    @property
+    def scale(self) -> TargetScale | None:
+        """Scale of the target in regression."""
+        return self._scale
+
     def state(self) -> dict[str, Any]:
         training: dict[str, Any] | None = self._saved
         if self._trainers:

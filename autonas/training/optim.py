@@ -3,7 +3,7 @@
 Weight decay is decoupled and falls on matrices only.  A schedule is a function of progress p in
 [0, 1], never of a step count, so that training which follows a clock ends with a learning rate of
 zero whatever the speed of the machine (cosine: Loshchilov and Hutter 2017, who also give the
-restarts "sgdr").
+restarts "sgdr").  The solvers and policies of Auto-Net stand in ``solvers.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from autonas.architectures.ops import Scale
 from autonas.core.trial import Value
 from autonas.errors import unknown
+from autonas.training.solvers import make_solver, policy_rate
 
 __all__ = ["rate", "parameter_groups", "make_optimizer", "set_rate"]
 
@@ -25,17 +26,22 @@ _SCHEDULES = ("cosine", "linear", "constant", "sgdr")
 _DECAY_UNIT = 0.002  # SGD shrinks weights per step as AdamW does at this, its default, learning rate
 
 
-def rate(options: Mapping[str, Value], progress: float) -> float:
+def rate(options: Mapping[str, Value], progress: float, epochs: float = 40) -> float:
     """Factor on the learning rate, in [0, 1].
 
     Parameters
     ----------
     options : mapping
         ``schedule`` ("cosine", "linear", "constant", "sgdr"), ``warmup`` (share of the training
-        during which the rate rises linearly), ``cycles`` (of "sgdr", equally long).
+        during which the rate rises linearly), ``cycles`` of "sgdr", each ``t_mult`` times as long as the one
+        before; or ``rate_policy``, one of Auto-Net's.
     progress : float
         In [0, 1].
+    epochs : float
+        Of the whole training, for the policies, which count them.
     """
+    if "rate_policy" in options:
+        return policy_rate(options, progress * epochs)
     schedule, warmup = str(options.get("schedule", "cosine")), float(options.get("warmup", 0.05))
     if schedule not in _SCHEDULES:
         raise unknown("schedule", schedule, _SCHEDULES)
@@ -47,8 +53,19 @@ def rate(options: Mapping[str, Value], progress: float) -> float:
     if schedule == "linear":
         return 1 - q
     if schedule == "sgdr" and q < 1:
-        q = q * int(options.get("cycles", 2)) % 1.0
+        q = _within_cycle(q, int(options.get("cycles", 2)), float(options.get("t_mult", 1)))
     return 0.5 * (1 + math.cos(math.pi * q))
+
+
+def _within_cycle(q: float, cycles: int, growth: float) -> float:
+    """Share of its cycle at which the share ``q`` of all cycles lies, each ``growth`` times as long as the last."""
+    lengths = [growth**number for number in range(cycles)]
+    place = q * sum(lengths)
+    for length in lengths:
+        if place < length:
+            return place / length
+        place -= length
+    return 1.0
 
 
 def parameter_groups(network: nn.Module, parameters: Mapping[str, Tensor], n_rows: int) -> list[dict]:
@@ -77,15 +94,18 @@ def parameter_groups(network: nn.Module, parameters: Mapping[str, Tensor], n_row
 
 
 def make_optimizer(options: Mapping[str, Value], groups: list[dict]) -> torch.optim.Optimizer:
-    """The optimiser that the options name: fused AdamW, or fused SGD with Nesterov's momentum.
+    """The optimiser that the options name: fused AdamW, or fused SGD with Nesterov's momentum, or one of Auto-Net's.
 
     Parameters
     ----------
     options : mapping
-        ``optimizer``, ``weight_decay``; ``lr`` and ``beta2`` of "adamw"; ``sgd_lr`` and ``momentum`` of "sgd".
+        ``optimizer``, ``weight_decay``; ``lr`` and ``beta2`` of "adamw"; ``sgd_lr`` and ``momentum`` of "sgd"; or
+        ``solver`` (see ``solvers.py``).
     groups : list of dict
         From :func:`parameter_groups`.
     """
+    if "solver" in options:
+        return make_solver(options, groups)
     name, decay = str(options.get("optimizer", "adamw")), float(options.get("weight_decay", 0.1))
     if name == "adamw":
         lr = float(options.get("lr", 0.002))

@@ -84,10 +84,10 @@ KEYS = {"000000": 73_306, "111111": 73_306, "222222": 241_306, "333333": 1_531_5
 @pytest.mark.parametrize(("key", "parameters"), KEYS.items())
 def test_cells_of_nas_bench_201_have_the_size_of_the_table(key, parameters):
     space = load_space("nasbench201")
-    names = [f"cell:edge_{i}_{j}" for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
-    operations = space.settings["cell"]["operations"]
-    chosen = {name: operations[int(k)] for name, k in zip(names, key, strict=True)}
-    assert space.dry_run(space.complete({"model": "cell", **chosen}), (3, 32, 32), 10).parameters == parameters
+    settings = {**space.settings["cell"], "channels": 16, "repeats": 5}  # the size of the table
+    edges = [f"edge_{i}_{j}" for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
+    chosen = {edge: settings["operations"][int(k)] for edge, k in zip(edges, key, strict=True)}
+    assert compile_graph(cell, {**settings, **chosen}, (3, 32, 32), 10).account.parameters == parameters
 
 
 def test_there_are_136_cells_of_one_block_in_pnas():

@@ -10,7 +10,7 @@ from autonas.architectures.modules_routing import Route as Module
 
 def _route(k, experts=4):
     torch.manual_seed(0)
-    return Module(6, [nn.Conv2d(6, 5, 3, padding=1) for _ in range(experts)], k)
+    return Module(6, [nn.Conv2d(6, 5, 3, padding=1) for _ in range(experts)], k, 2)
 
 
 def test_all_modules_are_a_soft_mixture():

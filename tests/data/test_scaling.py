@@ -36,6 +36,14 @@ def test_the_clip_keeps_order_and_bounds():
     assert smooth_clip(np.array([1e-3]))[0] == pytest.approx(1e-3)
 
 
+def test_differences_that_float32_cannot_hold_vanish():
+    x = np.array([0.0, 1e-257])
+    scales = fitted(x)
+    out = scales.shifted(0, x)[:, None].copy()
+    scales.scale_(out)
+    assert (out == 0).all()
+
+
 @pytest.mark.parametrize("outlier", [1e20, 3e38, -3e38])
 def test_outliers_that_float32_just_holds(outlier):
     scales = fitted(np.linspace(-1e-3, 1e-3, 50))

@@ -1,13 +1,16 @@
 """Successive halving and Hyperband: published schedules, promotions, stragglers, restarts."""
 
 import math
+import time
 
+import numpy as np
 import pytest
 
 from autonas.core.trial import Proposal, Result, Trial
 from autonas.errors import OptionError
 from autonas.strategies import make_strategy
 from autonas.strategies.halving import rungs
+from autonas.strategies.random import Random
 from autonas.testing.strategy_cases import conditional_space, run, smooth_loss
 
 THIRD, NINTH = 1 / 3, 1 / 9
@@ -152,7 +155,7 @@ def test_the_sampler_hears_every_trial_as_if_it_were_full():
     assert losses[elsewhere.proposal.key] == 0.25
 
 
-@pytest.mark.parametrize("name", ["halving", "hyperband"])
+@pytest.mark.parametrize("name", ["halving", "hyperband", "asha"])
 def test_restart_with_pending_trials_goes_on(name):
     first = make(name)
     trials = run(first, 20, at_once=4)
@@ -177,10 +180,87 @@ def test_replay_in_the_middle_of_a_bracket():
         assert second.ask() == first.ask()
 
 
+class Far(Random):
+    """Draws at random; predicts that the loss at full fidelity is the opposite of what is seen."""
+
+    uses_fidelity = True
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.told = []
+
+    def tell(self, trial):
+        super().tell(trial)
+        self.told.append(trial)
+
+    def predict(self, configs):
+        return np.array([-smooth_loss(config) for config in configs])
+
+
+def test_a_sampler_that_uses_fidelities_is_told_them():
+    strategy = make("hyperband", sampler=Far)
+    trials = run(strategy, 22)
+    assert strategy.sampler.told == trials
+    assert {t.proposal.fidelity for t in trials} == set(strategy.fidelities)
+
+
+@pytest.mark.parametrize("name", ["halving", "hyperband", "asha"])
+def test_the_most_promising_are_promoted(name):
+    strategy = make(name, sampler=Far, promote="promising")
+    trials = run(strategy, 40)
+    for trial in trials:
+        if (number := trial.proposal.parent) is not None:
+            lower = [t for t in trials[: trial.id] if t.proposal.fidelity == trials[number].proposal.fidelity]
+            already = {t.proposal.parent for t in trials[: trial.id]}
+            waiting = [t for t in lower if t.id not in already]
+            if name == "asha":
+                assert trials[number].loss == max(t.loss for t in waiting)
+    first = trials[:9]
+    promoted = {t.proposal.parent for t in trials} & {t.id for t in first}
+    if name != "asha":
+        assert promoted == {t.id for t in sorted(first, key=lambda t: -t.loss)[:3]}
+
+
+def test_the_most_promising_by_a_model():
+    strategy = make("halving(smac)", promote="promising")
+    trials = run(strategy, 26)
+    assert len({t.proposal.parent for t in trials if t.proposal.fidelity == pytest.approx(THIRD)}) == 6
+    again = make("halving(smac)", promote="promising")
+    for trial in trials:
+        again.tell(trial)
+    assert again.keep() == strategy.keep()
+    assert again.ask() == strategy.ask()
+
+
+def test_a_genome_goes_along():
+    class Genomes(Random):
+        def ask(self):
+            proposal = super().ask()
+            return Proposal(proposal.config, origin="genomes", genome=f"[{len(self._known)}]")
+
+    trials = run(make(sampler=Genomes), 13)
+    assert all(t.proposal.genome for t in trials)
+    assert trials[12].proposal.genome == trials[trials[12].proposal.parent].proposal.genome
+
+
 def test_a_large_search_stays_quick():
-    strategy = make("hyperband", min_fidelity=1 / 27)
-    trials = run(strategy, 300, smooth_loss, at_once=8)
-    assert len(trials) == 300
+    class Numbers(Random):
+        """Costs nothing itself."""
+
+        def ask(self):
+            self._known.add(str(len(self._known)))
+            return Proposal({"x": len(self._known)}, origin="numbers")
+
+    for name in ("hyperband", "asha"):
+        strategy = make(name, min_fidelity=1 / 27, sampler=Numbers)
+        start = time.process_time()
+        trials = run(strategy, 4000, lambda config: hash(config["x"]) % 1009, at_once=8)
+        again = make(name, min_fidelity=1 / 27, sampler=Numbers)
+        for trial in trials:
+            again.tell(trial)
+        assert again.keep() == strategy.keep()
+        # half a second; laid out anew at every ask it would take minutes
+        assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -189,6 +269,8 @@ def test_a_large_search_stays_quick():
         ("halving", {"eta": 1}, "eta > 1 was required, given 1"),
         ("halving", {"min_fidelity": 0}, r"min_fidelity in \(0, 1\] was required, given 0"),
         ("hyperband(halving)", {}, "'halving' has brackets of its own"),
+        ("halving", {"promote": "worst"}, 'promote "best" or "promising" was required, given \'worst\''),
+        ("hyperband(tpe)", {"promote": "promising"}, "needs a sampler that predicts, which tpe does not"),
     ],
 )
 def test_impossible_options(name, options, message):

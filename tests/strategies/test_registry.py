@@ -7,7 +7,11 @@ import pytest
 
 from autonas.errors import OptionError
 from autonas.strategies import list_strategies, make_strategy
+from autonas.strategies.asha import Asha
+from autonas.strategies.auto import Auto
 from autonas.strategies.hyperband import Hyperband
+from autonas.strategies.kde import Kde
+from autonas.strategies.parego import Parego
 from autonas.strategies.random import Random
 from autonas.strategies.smac import Smac
 from autonas.testing.strategy_cases import conditional_space
@@ -24,11 +28,15 @@ def test_list():
 @pytest.mark.parametrize(
     ("spec", "outer", "inner"),
     [
-        ("auto", Smac, None),
+        ("auto", Auto, None),
         ("random", Random, None),
         ("hyperband", Hyperband, Random),
         ("hyperband(smac)", Hyperband, Smac),
         (" hyperband ( random ) ", Hyperband, Random),
+        ("asha(kde)", Asha, Kde),
+        ("bohb", Hyperband, Kde),
+        (" bohb ", Hyperband, Kde),
+        ("hyperband(parego(smac))", Hyperband, Parego),
         (Random, Random, None),
     ],
 )
@@ -56,6 +64,9 @@ def test_options_go_to_the_strategy():
         ("base", {}, "Unknown strategy 'base'"),
         ("random(smac)", {}, "'random' wraps no other"),
         ("hyperband(smac", {}, "a name around a name"),
+        ("hyperband()", {}, "a name around a name"),
+        ("hyperband(parego(smac)", {}, "a name around a name"),
+        ("bohd", {}, "Unknown strategy 'bohd'. Did you mean 'bohb'"),
         ("", {}, "a name around a name"),
         ("random", {"eta": 3}, "Unknown option of Random 'eta'"),
         ("halving", {"et": 3}, "Unknown option of Halving 'et'. Did you mean 'eta'"),

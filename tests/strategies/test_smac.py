@@ -83,6 +83,14 @@ def test_the_default_comes_first():
     assert make_strategy("smac", conditional_space(), seed=5).ask().config == conditional_space().default()
 
 
+def test_it_predicts_what_it_was_told():
+    strategy = make_strategy("smac", conditional_space(), seed=0)
+    trials = run(strategy, 40)
+    predicted = strategy.predict([t.config for t in trials])
+    assert np.corrcoef(predicted, normal_scores(np.array([t.loss for t in trials])))[0, 1] > 0.9
+    assert list(predicted) == list(strategy.predict([t.config for t in trials]))
+
+
 CODE = """
 from autonas.strategies import make_strategy
 from autonas.testing.strategy_cases import conditional_space, run

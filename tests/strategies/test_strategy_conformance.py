@@ -5,7 +5,7 @@ import pytest
 from autonas.strategies import list_strategies, make_strategy
 from autonas.testing.strategy_cases import CASES
 
-NAMES = [*(name for name, _ in list_strategies()), "halving(smac)", "hyperband(smac)"]
+NAMES = [*(name for name, _ in list_strategies()), "halving(smac)", "bohb", "asha(tpe)"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 from autonas.architectures import cnn, mlp, resmlp, tabm
+from autonas.architectures.regularise import DropPath, scheduled
 from autonas.data.task import Folds
+from autonas.training.augment import mix_shares
 from autonas.training.loop import Batches, Data, Trainer, combine, losses, private_randomness
 from autonas.training.optim import rate
 from autonas.training.stack import Stack
@@ -96,7 +98,7 @@ def test_a_stack_trains_as_plain_networks_do(family, folds, weighted):
 @pytest.mark.parametrize("family", ["mlp", "batch norm", "cnn"])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_restored_trainer_goes_on_exactly(family, optimizer):
-    options = {**OPTIONS, "optimizer": optimizer, "augment": 1.0 if family == "cnn" else 0.0}
+    options = {**OPTIONS, "optimizer": optimizer, "augment": 1.0 if family == "cnn" else 0.0, "mixup": "yes"}
     folds = [0] if family == "cnn" else [0, 1, 2]
     made = data(family)
     first, second = (Trainer(BUILDS[family], made, folds, options, 0, "cpu") for _ in range(2))
@@ -115,6 +117,60 @@ def test_a_restored_trainer_goes_on_exactly(family, optimizer):
         second.take_step()
     for name, tensor in first.stack.weights.items():
         assert torch.equal(tensor, second.stack.weights[name]), name
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mixup_trains_on_mixed_inputs_with_soft_labels(weighted):
+    made = data(weighted=weighted)
+    trainer = Trainer(BUILDS["mlp"], made, [0, 1], {**OPTIONS, "mixup": "yes", "mixup_alpha": 0.8}, 0, "cpu")
+    index = trainer.batches(0)
+    torch.manual_seed(3)
+    loss = trainer._loss(index, True, 0.1)
+    torch.manual_seed(3)
+    share = mix_shares(0.8, 2, "cpu")
+    partner = index.roll(1, 1)
+    x = share[..., None] * made.X[index] + (1 - share[..., None]) * made.X[partner]
+    hot = functional.one_hot(made.y, 3).float()
+    if weighted:  # a row counts as its weight says, whether for its own sake or as a partner
+        hot = hot * made.weight[:, None]
+    soft = share[..., None] * hot[index] + (1 - share[..., None]) * hot[partner]
+    expected = -(soft * trainer.stack(x, training=True).log_softmax(-1)).sum(-1).mean(1).sum()
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_inputs_are_neither_changed_nor_mixed_at_the_end_or_in_validation():
+    options = {**OPTIONS, "mixup": "yes", "cutout": "yes", "flip": "yes", "augment": 1.0}
+    made = data("cnn")
+    changed, plain = (Trainer(BUILDS["cnn"], made, [0], o, 0, "cpu") for o in (options, OPTIONS))
+    for trainer in (changed, plain):
+        trainer.take_step(0.96)
+    for name, tensor in plain.stack.weights.items():
+        assert torch.equal(tensor, changed.stack.weights[name]), name
+    assert changed.validate(64)[0] == plain.validate(64)[0]
+    for trainer in (changed, plain):
+        trainer.take_step(0.5)
+    assert changed.validate(64)[0] != plain.validate(64)[0]
+
+
+def test_paths_are_dropped_as_progress_says():
+    def build():
+        return nn.Sequential(nn.Linear(5, 8), DropPath(0.4), nn.Linear(8, 3))
+
+    trainer = Trainer(build, data(), [0, 1, 2], OPTIONS, 0, "cpu")
+    (module,) = scheduled(trainer.stack.network)
+    seen = []
+    for _ in range(trainer.planned):
+        trainer.take_step()
+        seen.append(module.progress)
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (0.5 / trainer.planned, 1 - 0.5 / trainer.planned)
+    trainer.check_finite()
+    x = torch.randn(3, 400, 5)
+    outputs = trainer.stack(x, training=True)
+    bias = trainer.stack.weights["2.bias"][:, None]
+    share = (outputs == bias).all(-1).float().mean().item()  # what is dropped leaves the bias alone
+    assert share == pytest.approx(0.4 * seen[-1], abs=0.04)
+    assert not (trainer.stack(x) == bias).all(-1).any()
 
 
 def test_every_epoch_uses_other_rows_of_the_fold_and_none_twice():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -36,6 +37,25 @@ def test_after_warmup_every_schedule_has_its_closed_form(p):
 def test_schedules_end_at_zero_but_constant():
     ends = {schedule: rate({"schedule": schedule}, 1.0) for schedule in SCHEDULES}
     assert ends == {"cosine": 0, "linear": 0, "constant": 1, "sgdr": 0}
+
+
+@pytest.mark.parametrize(("t_mult", "cycles", "restarts"), [(2, 5, [10, 30, 70, 150, 310]), (1, 3, [10, 20, 30])])
+def test_sgdr_is_that_of_torch_step_by_step(t_mult, cycles, restarts):
+    end = restarts[-1]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=10, T_mult=t_mult)
+    options = {"schedule": "sgdr", "warmup": 0.0, "cycles": cycles, "t_mult": t_mult}
+    rates = []
+    for step in range(4 * end):  # four steps in an epoch
+        schedule.step(step / 4)
+        rates.append(rate(options, step / (4 * end)))
+        if step % 40:  # at a restart rounding decides between the end of one cycle and the start of the next
+            assert rates[-1] == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
+    jumps = [(step + 1) / 4 for step, (a, b) in enumerate(itertools.pairwise(rates)) if b > a + 0.5]
+    assert [round(jump) for jump in jumps] == restarts[:-1]
+    assert rates[0] == 1
+    assert rates[20] == pytest.approx(0.5)  # in the middle of the first cycle
+    assert rate(options, 1.0) == 0
 
 
 def test_unknown_names_are_named():

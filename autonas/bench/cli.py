@@ -1,0 +1,125 @@
+"""The commands `autonas bench ...`: compare strategies on tables and functions, sweep the spaces.
+
+Like the main command it imports only typer at the start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+SHOWN = 20  # faults
+
+app = typer.Typer(help="Compare strategies on tables with known optima; check the spaces.", no_args_is_help=True)
+
+
+@app.command()
+def search(
+    tasks: Annotated[
+        str, typer.Option(help="Benchmarks and suites, with commas: core, nb201, fcnet-naval, conditional, ...")
+    ] = "core",
+    strategies: Annotated[
+        str, typer.Option(help="With commas; options in brackets: random,evolution[population=50],optuna-tpe.")
+    ] = "auto,random",
+    evals: Annotated[float, typer.Option(help="Evaluations per run.")] = 100,
+    seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ..., SEEDS - 1.")] = 20,
+    objectives: Annotated[str, typer.Option(help="With commas; several: gap to the true front.")] = "loss",
+    pending: Annotated[int, typer.Option(help="Trials asked for before the oldest is told.")] = 1,
+    failures: Annotated[float, typer.Option(help="Share of the trials that fail at random.")] = 0.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for runs.csv, report.txt and scores.png.", show_default=False)
+    ] = None,
+    n_jobs: Annotated[int, typer.Option(help="Runs at once.")] = 1,
+) -> None:
+    """Run search strategies on benchmarks with known optima.
+
+    Scores: normalised regret of the configuration that looked best (0 the optimum, 1 a median configuration).  With
+    --out a comparison that was cut off goes on where it was, and new strategies are added to it.
+    """
+    _one_thread()
+    from autonas.bench.report import Comparison, plot
+    from autonas.bench.runs import Job, append_runs, execute, read_runs, split_specs
+    from autonas.bench.suites import expand
+    from autonas.errors import OptionError
+
+    if min(evals, seeds, pending, n_jobs) < 1 or not 0 <= failures < 1:
+        raise OptionError(
+            "--evals, --seeds, --pending and --n-jobs must be at least 1, and --failures in [0, 1), "
+            f"not {evals:g}, {seeds}, {pending}, {n_jobs} and {failures:g}."
+        )
+    names = "+".join(split_specs(objectives))
+    specs, benchmarks = split_specs(strategies), expand(split_specs(tasks))
+    # seed by seed, so that a comparison which is cut off covers all benchmarks alike
+    jobs = [Job(b, names, s, seed, pending, failures) for seed in range(seeds) for b in benchmarks for s in specs]
+    path = None if out is None else out / "runs.csv"
+    runs = {} if path is None else read_runs(path)
+    todo = [job for job in jobs if job not in runs or runs[job].evals < evals or runs[job].error]
+    fresh = execute(todo, evals, n_jobs)
+    done = fresh if path is None else append_runs(path, fresh)
+    with typer.progressbar(done, length=len(todo), label="runs", file=sys.stderr) as bar:
+        for run in bar:
+            runs[run.job] = run
+    comparison = Comparison([runs[job] for job in jobs], evals)
+    text = comparison.text()
+    typer.echo(text)
+    if out is not None:
+        (out / "report.txt").write_text(text + "\n", encoding="utf-8")
+        plot(comparison, out / "scores.png")
+        typer.echo(f"\nRuns, report and plot in {out}")
+
+
+@app.command()
+def spaces(
+    names: Annotated[str, typer.Option(help="Spaces, with commas; all: every packaged one.")] = "all",
+    sample: Annotated[int, typer.Option(help="Random configurations of each space.")] = 500,
+    cells: Annotated[
+        int | None, typer.Option(help="Configurations of each table; default: all.", show_default=False)
+    ] = None,
+) -> None:
+    """Check counts of parameters against the tables, and build random configurations of every space."""
+    _one_thread()
+    from autonas.bench.runs import split_specs
+    from autonas.bench.spaces import Sweep, count_mismatches, parameter_checks, sweep
+    from autonas.search_space.load import list_spaces
+
+    wanted = [space.name for space in list_spaces()] if names == "all" else split_specs(names)
+    faults: list[str] = []
+    for space, table in parameter_checks():
+        if space in wanted:
+            checked, wrong = count_mismatches(space, table, cells)
+            typer.echo(f"{space}: parameters of {checked - len(wrong)} of {checked} networks as in {table}")
+            faults += wrong
+    typer.echo(Sweep.head())
+    for name in wanted:
+        found = sweep(name, sample)
+        typer.echo(found.line())
+        faults += found.failures
+    for fault in faults[:SHOWN]:
+        typer.echo(fault, err=True)
+    if faults:
+        typer.echo(f"{len(faults)} faults", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def tasks() -> None:
+    """List the benchmarks and the suites."""
+    from autonas.bench.functions import FUNCTIONS
+    from autonas.bench.suites import SUITES
+    from autonas.evaluators.benchmarks import TABLES
+
+    for name, members in SUITES.items():
+        typer.echo(f"{name:12} {' '.join(members)}")
+    typer.echo(f"\nSingle ones: {' '.join([*TABLES, *FUNCTIONS])}")
+
+
+def _one_thread() -> None:
+    """CPU times are compared: numerical libraries, imported from here on, must not use other cores."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")

@@ -1,0 +1,75 @@
+"""The kernel of the Gaussian process over mixed, conditional spaces, and its gradient.
+
+    K(x, x') = b B(x, x') + s(x) s(x') K0(x, x')
+    K0 = (1 - a) M(r) + (2 a / W) sum_p w_p <u_p, u'_p>,    r^2 = sum_p w_p |u_p - u'_p|^2,    W = sum_p w_p
+
+u_p is block p of the features less its mean over the space, M the Matern correlation with nu = 5/2.  The second part
+of K0 is a linear model of main effects with the same weights; for choices it is the weighted overlap of Hutter et al
+2011, up to the mean.  Where a choice opens a branch of the space (a kind of model), B is the share of such choices
+that two points have in common and ln s(x) the sum of an amplitude for each value: a branch whose losses spread widely
+may still fall far, one whose losses hardly vary is closed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["MAIN", "base", "base_gradient", "base_variance", "matern", "squared_distances"]
+
+MAIN = 0.3  # a, the share of the main effects
+_SQRT5 = math.sqrt(5)
+
+
+def squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances of rows, (n_left, n_right), never negative."""
+    distances = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * (left @ right.T)
+    return np.maximum(distances, 0, out=distances)
+
+
+def matern(r2: np.ndarray) -> np.ndarray:
+    """Matern correlation with nu = 5/2 of squared scaled distances."""
+    r = _SQRT5 * np.sqrt(r2)
+    return (1 + r + 5 / 3 * r2) * np.exp(-r)
+
+
+def base(r2: np.ndarray, products: np.ndarray, total: float) -> np.ndarray:
+    """K0.
+
+    Parameters
+    ----------
+    r2, products : array
+        Squared distances and inner products of weighted, centred features.
+    total : float
+        Sum W of the weights of the blocks.
+    """
+    return (1 - MAIN) * matern(r2) + (2 * MAIN / total) * products
+
+
+def base_variance(norms: np.ndarray, total: float) -> np.ndarray:
+    """K0(x, x) from the squared norms of weighted, centred features."""
+    return (1 - MAIN) + (2 * MAIN / total) * norms
+
+
+def base_gradient(
+    r2: np.ndarray, products: np.ndarray, outer: np.ndarray, distances: np.ndarray, norms: np.ndarray, total: float
+) -> np.ndarray:
+    """How a function F of K0 changes with the weights, (n_blocks,).
+
+    Parameters
+    ----------
+    r2, products : (n, n) arrays
+    outer : (n, n) array
+        dF / dK0, symmetric.
+    distances : (n_blocks, n * n) array
+        Squared distances by block, without weights.
+    norms : (n_blocks, n) array
+        Squared norms of the centred features by block, without weights.
+    """
+    r = _SQRT5 * np.sqrt(r2)
+    slope = -(5 / 6) * (1 - MAIN) * (1 + r) * np.exp(-r) - MAIN / total  # <u, u'> = (|u|^2 + |u'|^2 - |u - u'|^2) / 2
+    by_distance = distances @ (outer * slope).ravel()
+    by_norm = (2 * MAIN / total) * (norms @ outer.sum(1))
+    by_total = -(2 * MAIN / total**2) * float((outer * products).sum())
+    return by_distance + by_norm + by_total
