@@ -12,6 +12,7 @@ import builtins
 import inspect
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -267,6 +268,9 @@ def write_onnx(learner: NetworkLearner, temperature: float, path: Path) -> None:
     example = torch.zeros((2, *learner.shape))
     rows = torch.export.Dim("rows")
     bag = Bag(learner, temperature).eval()
-    torch.onnx.export(
-        bag, (example,), path, input_names=["x"], output_names=["y"], dynamic_shapes=({0: rows},), verbose=False
-    )
+    with warnings.catch_warnings():  # torch's own exporter uses what torch deprecates
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            bag, (example,), path, input_names=["x"], output_names=["y"], dynamic_shapes=({0: rows},), verbose=False
+        )

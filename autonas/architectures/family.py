@@ -8,6 +8,7 @@ hyperparameters that follow from them, in the dialect of space files), ``constru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,6 +102,7 @@ class GraphFamily:
         return build(self.module, options, shape, n_outputs)
 
 
+@cache
 def graph_module(name: str) -> ModuleType | None:
     """The module of a family that is made of graphs; None for another (which would import torch, and is not)."""
     spec = find_spec(f"autonas.architectures.{name}")

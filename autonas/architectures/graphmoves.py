@@ -135,7 +135,8 @@ def alter_width(genes: Genes, settings: Mapping[str, Any], rng: np.random.Genera
     """Another number of channels, between a half and twice the old one."""
     for number, gene in _convs(genes, rng):
         width = round(gene.width * math.exp(rng.uniform(-math.log(2), math.log(2))))
-        yield _with_width(genes, number, max(1, min(width, settings["max_width"]))), (number, width)
+        width = max(1, min(width, settings["max_width"]))
+        yield _with_width(genes, number, width), (number, width)
 
 
 def enlarge_kernel(genes: Genes, settings: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Changed]:

@@ -1,9 +1,9 @@
 """Genomes of networks whose weights are evolved with their topology (Stanley & Miikkulainen 2002; Angeline et al 1994).
 
 A genome has hidden nodes, each with its function, and links with weights, which may be disabled.  Node 0 is the bias,
-1, 2, ... are inputs, -1, -2, ... outputs.  What genes have in common is known from their numbers: a link is that between
-two nodes, and a node that splits a link has a number that follows from the link.  So equal structural mutations have
-equal innovation numbers in all generations, without a register; what is lost is their order in time, by which the
+1, 2, ... are inputs, -1, -2, ... outputs.  Which genes correspond follows from their numbers: a link is that between
+two nodes, and a node that splits a link has a number that depends on the link only.  So equal structural mutations
+have equal innovation numbers in all generations, without a register; what is lost is their order in time, by which the
 paper tells excess genes from disjoint ones (their coefficients are equal in all of its experiments).
 """
 
@@ -17,8 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonas.architectures.genomes import dump, read
+from autonas.errors import unknown
 
-__all__ = ["BIAS", "FUNCTIONS", "HIDDEN", "Net", "Step", "distance", "evaluate", "innovation", "parse", "plan", "serialise"]
+__all__ = [
+    "BIAS", "FUNCTIONS", "HIDDEN", "Net", "Step", "check_functions", "distance", "evaluate", "innovation", "outputs_of",
+    "parse", "plan", "serialise",
+]  # fmt: skip
 
 BIAS = 0
 HIDDEN = 2**20
@@ -168,8 +172,6 @@ def evaluate(steps: Sequence[Step], x: np.ndarray, n_outputs: int, sweeps: int =
 
 def check_functions(names: Sequence[Any]) -> None:
     """Refuse functions that do not exist."""
-    from autonas.errors import unknown
-
     for name in names:
         if name not in FUNCTIONS:
             raise unknown("function of a node", name, FUNCTIONS)

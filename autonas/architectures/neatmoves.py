@@ -1,7 +1,8 @@
-"""Mutation and crossover of networks with evolved weights: NEAT (Stanley & Miikkulainen 2002) and GNARL (Angeline 1994).
+"""Mutation and crossover of networks whose weights are evolved.
 
-NEAT perturbs weights, splits links and adds links, and crosses two nets gene by gene.  GNARL knows no crossover; how
-much it changes is proportional to the temperature, the distance of the parent from the aim.
+NEAT (Stanley & Miikkulainen 2002) perturbs weights, splits links and adds links, and crosses two nets gene by gene.
+GNARL (Angeline et al 1994) knows no crossover; how much it changes is proportional to the temperature, the distance of
+the parent from the aim.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def add_node(net: Net, settings: Mapping[str, Any], rng: np.random.Generator) ->
     return [("add_node", source, target, node)]
 
 
-def add_link(net: Net, settings: Mapping[str, Any], rng: np.random.Generator, weight: float | None = None) -> list[tuple]:
+def add_link(
+    net: Net, settings: Mapping[str, Any], rng: np.random.Generator, weight: float | None = None
+) -> list[tuple]:
     """A link between nodes that have none; forwards, unless the settings allow recurrent ones."""
     outputs = outputs_of(settings)
     recurrent = bool(settings["recurrent"])

@@ -36,6 +36,7 @@ _NB201_OPERATIONS = {
     "avg_pool_3x3": "avg_pool_3x3",
 }
 _NB201_EDGES = ("edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3")
+_NB201_SIZE = {"channels": 16, "repeats": 5}
 _NB201_OUTPUTS = {"nb201-cifar10": 10, "nb201-cifar100": 100, "nb201-imagenet": 120}
 _FCNET_FEATURES = {"fcnet-protein": 9, "fcnet-naval": 15, "fcnet-parkinsons": 20, "fcnet-slice": 380}
 
@@ -68,6 +69,7 @@ def count_mismatches(space_name: str, table_name: str, sample: int | None = None
     if space_name == "nasbench201":
         rows, shape, n_outputs = np.arange(len(table)), (3, 32, 32), _NB201_OUTPUTS[table_name]
         translate: Callable[[Config], dict[str, Any]] = _nb201_config
+        space.settings["cell"].update(_NB201_SIZE)  # the packaged space is sized for CPUs
     else:
         rows, shape, n_outputs = _fcnet_shapes(table), (_FCNET_FEATURES[table_name],), 1
         translate = _fcnet_config

@@ -95,6 +95,8 @@ class Optimizer:
         Folder of the journal.  A search that it holds is resumed; its pending trials are asked for again.
     function : str
         Name of what is minimised: the folder of another function's search is refused.
+    **options
+        Of the strategy (``population=50`` of "evolution").
 
     Attributes
     ----------
@@ -125,6 +127,7 @@ class Optimizer:
         eta: float = 3,
         workdir: str | os.PathLike[str] | None = None,
         function: str = "",
+        **options: Any,
     ) -> None:
         self.space = _space(space)
         self.objectives, self.constraints = parse_objectives(objectives)
@@ -132,7 +135,7 @@ class Optimizer:
         self.history = History(self.objectives, self.constraints)
         first = [Proposal(self.space.complete(config), origin="initial") for config in initial]
         beliefs = [*([] if prior is None else [prior]), *transferred(warm_start, self.space)]
-        options = taken(strategy, self.space, min_fidelity=min_fidelity, eta=eta)
+        options = {**taken(strategy, self.space, min_fidelity=min_fidelity, eta=eta), **options}
         make = composed(strategy, options, self.space, self.objectives, self.constraints, beliefs, confidence)
         self._strategy = make(self.space, self.objectives, seed=seed)
         self._pending: dict[int, tuple[Proposal, dict[str, float]]] = {}

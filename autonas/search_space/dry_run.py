@@ -80,6 +80,10 @@ def watch(network: Any, shape: Sequence[int]) -> DryRun:
 
     def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal macs, activations
+        if isinstance(module, nn.RNNBase):
+            output = output[0]
+            size = output.shape[0] * output.shape[1]  # rows and steps: each multiplies all matrices once
+            macs += size * sum(p.numel() for p in module.parameters() if p.ndim > 1)
         if not isinstance(output, torch.Tensor):
             return
         activations += output.numel()

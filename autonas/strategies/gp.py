@@ -1,7 +1,8 @@
 """Bayesian optimisation with SMAC's Gaussian process (Snoek et al 2012; Lindauer et al 2022).
 
 As ``smac`` with another surrogate: a Matern kernel over numbers times a Hamming kernel over choices, whose parameters
-maximise the posterior.  SMAC's ten restarts of that maximisation are left out, since every ask fits anew so that a
+maximise the posterior.  It learns losses and not their ranks, which never stop telling the best points apart and so
+keep a smooth model where it is; above the median they are taken by their logarithm.  SMAC's ten restarts of that maximisation are left out, since every ask fits anew so that a
 search can be replayed; what is not active is a value of its own, below all others.
 """
 
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autonas.search_space.space import SearchSpace
 from autonas.strategies.smac import Smac
@@ -23,6 +26,8 @@ __all__ = ["STRATEGY", "Gp"]
 
 class Gp(Smac):
     """Gaussian process surrogate, expected improvement, local search from the best trials.
+
+    A failed trial counts as the worst loss seen, a pending one as the mean.
 
     Parameters
     ----------
@@ -56,6 +61,15 @@ class Gp(Smac):
             candidates=candidates,
             **options,
         )
+
+    def _targets(self, losses: np.ndarray) -> np.ndarray:
+        from autonas.surrogates.targets import bent, standardised
+
+        told, finite = ~np.isnan(losses), np.isfinite(losses)
+        targets = np.zeros(len(losses))
+        if finite.any():
+            targets[told] = standardised(bent(np.minimum(losses[told], losses[finite].max())))
+        return targets
 
     def _surrogate(self, seed: int, n: int) -> AbstractModel:
         from smac.facade import BlackBoxFacade

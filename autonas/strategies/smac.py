@@ -94,7 +94,7 @@ class Smac(Strategy):
         self._losses[proposal.key] = loss
 
     def predict(self, configs: Sequence[Config]) -> np.ndarray:
-        """Normal scores of the losses that are expected, (n,): lower is better.
+        """Losses that are expected, on the scale that the surrogate learns, (n,): lower is better.
 
         At least one trial must be told.
         """
@@ -104,11 +104,15 @@ class Smac(Strategy):
     def _fitted(self) -> AbstractModel:
         keys = sorted(self._losses)  # not in the order of the asks, which a replay does not know
         X = np.array([self._points[key].get_array() for key in keys])
-        scores = normal_scores(np.array([self._losses[key] for key in keys]))
+        scores = self._targets(np.array([self._losses[key] for key in keys]))
         number = int(np.random.SeedSequence((self.seed, len(keys), 2)).generate_state(1)[0] >> 1)
         model = self._surrogate(number, len(keys))
         model.train(X, scores[:, None])
         return model
+
+    def _targets(self, losses: np.ndarray) -> np.ndarray:
+        """What the surrogate learns of losses, which are infinite for a failure and NaN while pending."""
+        return normal_scores(losses)
 
     def _surrogate(self, seed: int, n: int) -> AbstractModel:
         """SMAC's model, to be trained on ``n`` trials."""
