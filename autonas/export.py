@@ -121,7 +121,10 @@ def _network_source(network: nn.Module) -> tuple[str, dict[str, str]]:
         graph = _Tracer().trace(network)
     except (fx.proxy.TraceError, TypeError) as error:
         raise OptionError(f"This network cannot be written as a fixed sequence of operations: {error}") from error
-    modules, tensors = dict(network.named_modules()), {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    modules, tensors = (
+        dict(network.named_modules()),
+        {**dict(network.named_parameters()), **dict(network.named_buffers())},
+    )
     for node in list(graph.nodes):
         if node.op == "call_module" and isinstance(modules[str(node.target)], nn.Identity):
             node.replace_all_uses_with(node.args[0])
@@ -139,9 +142,7 @@ def _network_source(network: nn.Module) -> tuple[str, dict[str, str]]:
             kind = "nn.Parameter" if isinstance(tensor, nn.Parameter) else "self.register_buffer"
             empty = f"torch.empty({tuple(tensor.shape)}, dtype={tensor.dtype})"
             name = _flat(target)
-            lines.append(
-                f"self.{name} = {kind}({empty})" if kind == "nn.Parameter" else f"{kind}({name!r}, {empty})"
-            )
+            lines.append(f"self.{name} = {kind}({empty})" if kind == "nn.Parameter" else f"{kind}({name!r}, {empty})")
             names[target] = name
         if node.op in ("call_module", "get_attr"):
             node.target = names[target]

@@ -114,17 +114,12 @@ def fitted():
     rng = np.random.default_rng(0)
     y = np.arange(80) % 2
     X = rng.normal(size=(80, 8, 8)) + y[:, None, None]
-    model = AutoNASClassifier(space="nasbench201", n_trials=2, cv=2, random_state=0, verbose=0, ensemble_size=1)
-    model.strategy = "random"
     space = load_space("nasbench201")
-    return model.set_params(space=_quick(space)).fit(X, y), X, y
-
-
-def _quick(space):
-    """The space with two epochs."""
-    space.configspace["epochs"].default_value = 8
     space.settings["cell"] |= {"channels": 4, "stages": 2}
-    return space
+    model = AutoNASClassifier(
+        space=space, strategy="random", n_trials=2, cv=2, random_state=0, verbose=0, ensemble_size=1
+    )
+    return model.fit(X, y), X, y
 
 
 def test_the_file_of_a_fitted_model_stands_alone(fitted, tmp_path):

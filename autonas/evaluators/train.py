@@ -7,6 +7,7 @@ all that the ensemble and the final model need: the learner's state and its cali
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from autonas.core.clock import Clock
 from autonas.core.state import load_state, save_state
 from autonas.core.trial import Proposal, Result
+from autonas.errors import ArchitectureError
 from autonas.evaluators.base import Evaluator
 from autonas.training.calibration import fit_temperature, softmax
 from autonas.training.learner import Report, go_on
@@ -24,6 +26,7 @@ __all__ = ["Train", "LEARNER_FILE", "PREDICTIONS_FILE"]
 
 LEARNER_FILE = "learner.safetensors"
 PREDICTIONS_FILE = "predictions.npy"
+SHARE = 0.5  # of the memory that one step of training may take
 
 
 class Train(Evaluator):
@@ -56,6 +59,7 @@ class Train(Evaluator):
         seed = (self.seed * 1_000_003 + zlib.crc32(proposal.key.encode())) % 2**31
         device = _device(self.device) if space.kind_of(proposal.config) in space.networks else "cpu"
         learner = space.build(proposal.config, problem, seed=seed, device=device, genome=proposal.genome)
+        costs = self._costs(proposal, learner.view, device)
         if parent is not None and proposal.inherit == "resume":
             learner.restore(load_state(parent / LEARNER_FILE)["learner"])
         clock = Clock(seconds)
@@ -86,8 +90,39 @@ class Train(Evaluator):
             values={self.metric.name: float(loss)},
             status="stopped" if stopped else "ok",
             curve=tuple((float(z), float(v)) for z, v in learner.curve),
-            info={**learner.info, "progress": learner.progress},
+            info={**costs, **learner.info, "progress": learner.progress},
         )
+
+    def _costs(self, proposal: Proposal, view: str, device: str) -> dict[str, int]:
+        """What a network of a graph costs, for a person to read; refuses one before it costs anything.
+
+        Raises
+        ------
+        ArchitectureError
+            If it cannot be built for the data, or one step of its training does not fit into memory.
+        """
+        space, problem = self.space, self.task.problem
+        if not space.has_graph(proposal.config):
+            return {}
+        shape = self.task.view(view).shape[1:]
+        run = space.dry_run(proposal.config, shape, problem.n_outputs, genome=proposal.genome)
+        needed, memory = run.training_bytes(int(proposal.config.get("batch_size", 128))), _memory(device)
+        if memory is not None and needed > SHARE * memory:
+            raise ArchitectureError(
+                f"one step of training needs {needed / 2**30:.1f} GiB, more than {SHARE:.0%} of the {memory / 2**30:.1f} "
+                f"GiB of {device}"
+            )
+        return {"parameters": run.parameters, "macs": run.macs}
+
+
+def _memory(device: str) -> int | None:
+    """Bytes of memory of a device; None where the system does not say."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[1])
+    names = getattr(os, "sysconf_names", {})
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_PHYS_PAGES" in names else None
 
 
 def _device(device: str) -> str:

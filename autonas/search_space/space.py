@@ -464,6 +464,12 @@ class SearchSpace:
             raise SpaceError(f"{self.kind_of(config)!r} is no network. Networks of this space: {kinds}.")
         return self._family(config)
 
+    def has_graph(self, config: Mapping[str, Any]) -> bool:
+        """Whether the network of a configuration is made of a graph."""
+        return graph_module(self.families.get(self.kind_of(config), "")) is not None and (
+            self.kind_of(config) in self.networks
+        )
+
     def _graph_module(self, kind: str) -> ModuleType:
         found = graph_module(self.families.get(kind, ""))
         if found is None:
