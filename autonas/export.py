@@ -121,10 +121,8 @@ def _network_source(network: nn.Module) -> tuple[str, dict[str, str]]:
         graph = _Tracer().trace(network)
     except (fx.proxy.TraceError, TypeError) as error:
         raise OptionError(f"This network cannot be written as a fixed sequence of operations: {error}") from error
-    modules, tensors = (
-        dict(network.named_modules()),
-        {**dict(network.named_parameters()), **dict(network.named_buffers())},
-    )
+    modules = dict(network.named_modules())
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     for node in list(graph.nodes):
         if node.op == "call_module" and isinstance(modules[str(node.target)], nn.Identity):
             node.replace_all_uses_with(node.args[0])
@@ -149,15 +147,9 @@ def _network_source(network: nn.Module) -> tuple[str, dict[str, str]]:
     source = NETWORK.format(body="\n        ".join(lines), forward=_forward(graph))
     renamed = {}
     for old in network.state_dict():
-        owner, _, own = old.rpartition(".")
-        if owner in names:
-            renamed[old] = f"{names[owner]}.{own}"
-        elif old in names:
-            renamed[old] = names[old]
-        else:  # a tensor inside a module of torch's, at any depth
-            found = next((target for target in names if old.startswith(f"{target}.")), None)
-            if found is not None:
-                renamed[old] = f"{names[found]}{old[len(found) :]}"
+        for target, name in names.items():  # the tensor itself, or one inside a module of torch
+            if old == target or old.startswith(f"{target}."):
+                renamed[old] = name + old[len(target) :]
     return source, renamed
 
 

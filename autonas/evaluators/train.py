@@ -109,8 +109,8 @@ class Train(Evaluator):
         needed, memory = run.training_bytes(int(proposal.config.get("batch_size", 128))), _memory(device)
         if memory is not None and needed > SHARE * memory:
             raise ArchitectureError(
-                f"one step of training needs {needed / 2**30:.1f} GiB, more than {SHARE:.0%} of the {memory / 2**30:.1f} "
-                f"GiB of {device}"
+                f"one step of training needs {needed / 2**30:.1f} GiB, more than {SHARE:.0%} of the "
+                f"{memory / 2**30:.1f} GiB of {device}"
             )
         return {"parameters": run.parameters, "macs": run.macs}
 
