@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autonas.estimators import AutoNASClassifier, AutoNASRegressor, load
     from autonas.run.minimize import minimize
     from autonas.run.optimize import Optimizer
-    from autonas.search_space.load import load_space
+    from autonas.search_space.load import list_spaces, load_space
 
 __version__ = "0.1.0"
 
@@ -23,6 +23,7 @@ _HOME = {
     "AutoNASRegressor": "autonas.estimators",
     "AutoNASError": "autonas.errors",
     "Optimizer": "autonas.run.optimize",
+    "list_spaces": "autonas.search_space.load",
     "load": "autonas.estimators",
     "load_space": "autonas.search_space.load",
     "minimize": "autonas.run.minimize",
@@ -30,8 +31,8 @@ _HOME = {
 }
 
 __all__ = [
-    "AutoNASClassifier", "AutoNASError", "AutoNASRegressor", "Optimizer", "__version__", "load", "load_space",
-    "minimize", "read_images",
+    "AutoNASClassifier", "AutoNASError", "AutoNASRegressor", "Optimizer", "__version__", "list_spaces", "load",
+    "load_space", "minimize", "read_images",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from autonas.run.executors import Executor, InProcess, Pool
 from autonas.run.journal import Journal
 from autonas.run.progress import Progress
 from autonas.run.search import Limits, Search
+from autonas.search_space.genome import sized
 from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
 
@@ -90,6 +91,7 @@ def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
     AutoNASError
         If not one trial succeeded; the reasons of the first ones are named.
     """
+    options = replace(options, space=_for_task(options.space, task))
     with ExitStack() as stack:
         workdir = options.workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="autonas-"))
         folder = Path(workdir)
@@ -115,6 +117,14 @@ def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
         # without a folder of the person's own, the checkpoints end here
         kept = trials if options.workdir else [Trial(t.id, t.proposal, t.result, None) for t in trials]
         return Fit(model, kept, board, dict(best.config), options.metric.to_score(ensemble.loss))
+
+
+def _for_task(space: SearchSpace, task: Task) -> SearchSpace:
+    """The space; where genomes have a node for every number that comes in, they are told how many there are."""
+    if not space.open:
+        return space
+    view = task.view(space.build(space.default(), task.problem).view)
+    return sized(space, view.shape[1:], task.problem.n_outputs)
 
 
 def _journal(folder: Path, task: Task, options: Options) -> Journal:
@@ -217,7 +227,8 @@ def _assemble(trials: list[Trial], ensemble: Ensemble, task: Task, space: Search
         saved = load_state(Path(str(trial.checkpoint)) / LEARNER_FILE)
         family = space.families.get(space.kind_of(trial.config), "")
         own = None if family else space
-        members.append(Member(family, space.options(trial.config), saved["learner"], saved["temperature"], own))
+        chosen = space.options(trial.config, trial.proposal.genome)
+        members.append(Member(family, chosen, saved["learner"], saved["temperature"], own))
     return Model(task.problem, task.classes, task.preprocessor, members, ensemble)
 
 

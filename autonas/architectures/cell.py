@@ -14,7 +14,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-from autonas.architectures.family import Section, architectural, image_view
+from autonas.architectures.family import Section, architectural, map_view
 from autonas.architectures.family import number as amount
 from autonas.architectures.graph import Graph, Value
 from autonas.architectures.merges import Unread
@@ -37,9 +37,10 @@ SETTINGS: dict[str, Any] = {
     "output": "all",
     "carry": False,  # a normal cell also puts out what it reads from two cells back
     "pool_norm": False,
+    "view": "image",  # or "series"
     **STACK_SETTINGS,
 }
-view = image_view
+view = map_view
 
 Readers = dict[int, list[tuple[str, tuple[Any, ...]]]]
 """By state: the pointers that may read it, with those of their values that do."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from autonas.architectures.family import Section, architectural, image_view, number
+from autonas.architectures.family import Section, architectural, map_view, number
 from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, FactorisedReduce, Norm
 from autonas.architectures.operations import check_operations, classify, join
@@ -29,9 +29,10 @@ SETTINGS: dict[str, Any] = {
     "pools": 2,  # reductions, evenly between the layers
     "order": "post",
     "activation": "relu",
+    "view": "image",  # or "series"
     "dropout": 0.0,
 }
-view = image_view
+view = map_view
 
 
 def space(settings: Mapping[str, Any]) -> Section:

@@ -16,14 +16,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from autonas.architectures.graph import Graph
-from autonas.errors import OptionError
+from autonas.errors import OptionError, unknown
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
     "GraphFamily", "Section", "architectural", "build", "compile_graph", "graph_module", "image_view", "load_family",
-    "number", "series_view",
+    "map_view", "number", "series_view",
 ]  # fmt: skip
 
 Section = dict[str, list[dict[str, Any]]]
@@ -51,6 +51,14 @@ def number(name: str, values: Sequence[Any], default: Any = None) -> dict[str, A
 def image_view(options: Mapping[str, Any]) -> str:
     """Reads images."""
     return "image"
+
+
+def map_view(options: Mapping[str, Any]) -> str:
+    """Reads images, or with the setting ``view: series`` series, on which every operation has one dimension less."""
+    view = str(options.get("view", "image"))
+    if view not in ("image", "series"):
+        raise unknown("view", view, ("image", "series"))
+    return view
 
 
 def series_view(options: Mapping[str, Any]) -> str:

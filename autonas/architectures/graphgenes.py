@@ -166,6 +166,11 @@ def _sorted(gene: Gene, inputs: list[int]) -> tuple[int, ...]:
     return tuple(sorted(inputs))
 
 
+def _leads(reader: Gene, number: int) -> bool:
+    """Whether a node is the one that the others are resized to."""
+    return reader.op == "add_resized" and reader.inputs[0] == number
+
+
 def _colours(genes: Genes) -> dict[int, int]:
     """A number for every node that depends on its place in the graph only: refinement of colours (Weisfeiler & Leman).
 
@@ -194,7 +199,7 @@ def _colours(genes: Genes) -> dict[int, int]:
         colours = _ranked(
             {
                 n: (colour, _sorted(genes.nodes[n], [colours[i] for i in genes.nodes[n].inputs]) if n else (),
-                    tuple(sorted(colours[r] for r in readers[n])))
+                    tuple(sorted((colours[r], _leads(genes.nodes[r], n)) for r in readers[n])))
                 for n, colour in colours.items()
             }
         )  # fmt: skip

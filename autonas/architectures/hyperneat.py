@@ -17,13 +17,14 @@ from autonas.architectures.genomes import genome_of, projection
 from autonas.architectures.graph import Graph
 from autonas.architectures.layers import Activation, Flatten
 from autonas.architectures.layers_evolved import Painted
-from autonas.architectures.neatgenes import BIAS, HIDDEN, Net, check_functions, parse, serialise
+from autonas.architectures.neatgenes import BIAS, HIDDEN, Net, check_functions, distances, parse, serialise
 from autonas.architectures.neatmoves import cross, neat, start
 from autonas.architectures.substrate import INPUTS
 from autonas.errors import ArchitectureError
 
 __all__ = [
-    "BATCHED", "RELAXES", "SETTINGS", "construct", "crossover", "from_options", "initial", "mutate", "space", "view",
+    "BATCHED", "RELAXES", "SETTINGS", "construct", "crossover", "distances", "from_options", "initial", "mutate",
+    "space", "view",
 ]  # fmt: skip
 
 BATCHED = False
@@ -82,9 +83,9 @@ def from_options(options: Mapping[str, Any]) -> str:
 
 
 def mutate(genome: str, settings: Mapping[str, Any], rng: np.random.Generator) -> tuple[str, tuple]:
-    """A mutation of the CPPN as in NEAT; the edit lists what was done."""
+    """A mutation of the CPPN as in NEAT; the edit names its kind and lists what was done."""
     child, edit = neat(parse(genome), _net(settings), rng)
-    return serialise(child), edit
+    return serialise(child), ("neat", *edit)
 
 
 def crossover(a: str, b: str, settings: Mapping[str, Any], rng: np.random.Generator) -> str:

@@ -11,7 +11,7 @@ from autonas.errors import ArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Add", "Average", "Concat", "Interpolate", "Mask", "Mix", "Multiply", "Unread", "Zeros"]
+__all__ = ["Add", "Average", "Concat", "Interpolate", "Mask", "Mix", "Multiply", "ShakeShake", "Unread", "Zeros"]
 
 
 def _same(shapes: tuple[Shape, ...], what: str) -> Shape:
@@ -82,6 +82,19 @@ class Concat(Layer):
 
     def module(self, *shapes: Shape) -> nn.Module:
         from autonas.architectures.modules import Concat as Module
+
+        return Module()
+
+
+@dataclass(frozen=True)
+class ShakeShake(Layer):
+    """Random convex combination in training, mean otherwise (Gastaldi 2017)."""
+
+    def account(self, *shapes: Shape) -> Account:
+        return Account(_same(shapes, "Shake-Shake"))
+
+    def module(self, *shapes: Shape) -> nn.Module:
+        from autonas.architectures.regularise import ShakeShake as Module
 
         return Module()
 

@@ -18,12 +18,13 @@ from autonas.architectures.family import Section
 from autonas.architectures.genomes import genome_of, projection
 from autonas.architectures.graph import Graph
 from autonas.architectures.layers_evolved import Evolved
-from autonas.architectures.neatgenes import check_functions, parse, plan, serialise
+from autonas.architectures.neatgenes import check_functions, distances, parse, plan, serialise
 from autonas.architectures.neatmoves import cross, gnarl, neat, start
 from autonas.errors import ArchitectureError, unknown
 
 __all__ = [
-    "BATCHED", "RELAXES", "SETTINGS", "construct", "crossover", "from_options", "initial", "mutate", "space", "view",
+    "BATCHED", "RELAXES", "SETTINGS", "construct", "crossover", "distances", "from_options", "initial", "mutate",
+    "space", "view",
 ]  # fmt: skip
 
 BATCHED = False
@@ -85,10 +86,10 @@ def from_options(options: Mapping[str, Any]) -> str:
 
 
 def mutate(genome: str, settings: Mapping[str, Any], rng: np.random.Generator) -> tuple[str, tuple]:
-    """A mutation of weights and topology; the edit lists what was done."""
+    """A mutation of weights and topology; the edit names its kind and lists what was done."""
     move = {"neat": neat, "gnarl": gnarl}[str(settings["mutation"])]
     child, edit = move(parse(genome), settings, rng)
-    return serialise(child), edit
+    return serialise(child), (str(settings["mutation"]), *edit)
 
 
 def crossover(a: str, b: str, settings: Mapping[str, Any], rng: np.random.Generator) -> str:

@@ -20,8 +20,8 @@ from autonas.architectures.genomes import dump, read
 from autonas.errors import unknown
 
 __all__ = [
-    "BIAS", "FUNCTIONS", "HIDDEN", "Net", "Step", "check_functions", "distance", "evaluate", "innovation", "outputs_of",
-    "parse", "plan", "serialise",
+    "BIAS", "FUNCTIONS", "HIDDEN", "Net", "Step", "check_functions", "distance", "distances", "evaluate", "innovation",
+    "outputs_of", "parse", "plan", "serialise",
 ]  # fmt: skip
 
 BIAS = 0
@@ -99,6 +99,16 @@ def distance(a: Net, b: Net, genes: float = 1.0, weights: float = 0.4) -> float:
     return genes * alone / (larger if larger >= 20 else 1) + weights * difference
 
 
+def distances(genomes: Sequence[str]) -> np.ndarray:
+    """(n, n) array of :func:`distance`."""
+    nets = [parse(genome) for genome in genomes]
+    found = np.zeros((len(nets), len(nets)))
+    for i, a in enumerate(nets):
+        for j, b in enumerate(nets[:i]):
+            found[i, j] = found[j, i] = distance(a, b)
+    return found
+
+
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +124,8 @@ class Step(NamedTuple):
 def plan(net: Net, n_inputs: int, n_outputs: int) -> tuple[tuple[Step, ...], bool]:
     """The nodes that matter, in an order of computation, outputs last and without a function.
 
+    A link of weight 0 is none, so that adding one changes nothing, not even the order.
+
     Returns
     -------
     steps : tuple of Step
@@ -123,7 +135,7 @@ def plan(net: Net, n_inputs: int, n_outputs: int) -> tuple[tuple[Step, ...], boo
     present = {BIAS, *range(1, n_inputs + 1), *net.nodes, *range(-n_outputs, 0)}
     reads: dict[int, list[tuple[int, float]]] = {}
     for (source, target), (weight, enabled) in net.links.items():
-        if enabled and source in present and target in present:
+        if enabled and weight and source in present and target in present:
             reads.setdefault(target, []).append((source, weight))
     needed, open_ = set(range(-n_outputs, 0)), list(range(-n_outputs, 0))
     while open_:

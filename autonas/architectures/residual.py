@@ -1,19 +1,22 @@
 """Residual networks: stages of blocks that add to their input what a few branches make of it.
 
 He et al 2016 (one branch; "basic" or "bottleneck"; shortcuts without parameters or with a projection), its
-multi-branch descendants (Gastaldi 2017; Ahmed & Torresani 2017), and the space of Zela et al 2018.
+multi-branch descendants (Gastaldi 2017; Ahmed & Torresani 2017), and the space of Zela et al 2018.  With ``shake`` two
+branches are mixed at random instead of added (Shake-Shake); another number of branches is added all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from autonas.architectures.family import Section, architectural, image_view, number
+from autonas.architectures.family import Section, architectural, map_view, number
 from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, Layer, Norm, PadChannels, Subsample
+from autonas.architectures.merges import ShakeShake
 from autonas.architectures.operations import classify
+from autonas.errors import unknown
 
 __all__ = ["BATCHED", "SETTINGS", "construct", "space", "view"]
 
@@ -27,13 +30,22 @@ SETTINGS: dict[str, Any] = {
     "kernels": [3],
     "widths": [16],  # of the first stage
     "widen": 2,  # from stage to stage
+    "view": "image",  # or "series"
+    "shake": "no",
     "dropout": 0.0,
 }
-view = image_view
+KINDS, SHORTCUTS = ("basic", "bottleneck"), ("projection", "padding")
+view = map_view
 
 
 def space(settings: Mapping[str, Any]) -> Section:
     """``width``; of each stage ``blocks_<s>``, ``branches_<s>``, ``kernel_<s>``; ``block`` and ``shortcut``."""
+    for key, known in (("kinds", KINDS), ("shortcuts", SHORTCUTS)):
+        for given in settings[key]:
+            if given not in known:
+                raise unknown(key.removesuffix("s"), given, known)
+    if settings["shake"] not in ("no", "yes"):
+        raise unknown("shake", settings["shake"], ("no", "yes"))
     found = [number("width", settings["widths"]), architectural("block", settings["kinds"])]
     found.append(architectural("shortcut", settings["shortcuts"]))
     for stage in range(1, int(settings["stages"]) + 1):
@@ -97,6 +109,10 @@ def _branches(graph: Graph, x: Value, name: str, stage: int, kind: str, width: i
             layers = [Conv(width, kernel, stride), Norm(), Activation(), Conv(width, kernel), Norm()]
         return graph.apply(f"{name}_branch_{b}_{kernel}", x, layers, f"{kind}_{kernel}x{kernel}")
 
+    if graph.options["shake"] == "yes":
+        made = [branch(b) for b in range(1, counts[-1] + 1)]  # those that are too many are pruned
+        merges = [((n,), partial(_merged, graph, name, made[:n])) for n in counts]
+        return [graph.choose(f"branches_{stage}", merges, f"{name}_branches")]
     found: list[Value | None] = []
     for b in range(1, counts[-1] + 1):
         fewer, enough = [n for n in counts if n < b], [n for n in counts if n >= b]
@@ -106,6 +122,12 @@ def _branches(graph: Graph, x: Value, name: str, stage: int, kind: str, width: i
             cases = [(fewer, lambda: None), (enough, partial(branch, b))]
             found.append(graph.choose(f"branches_{stage}", cases, f"{name}_exists_{b}"))
     return found
+
+
+def _merged(graph: Graph, name: str, branches: Sequence[Value | None]) -> Value | None:
+    if len(branches) == 2:
+        return graph.apply(f"{name}_shake", [b for b in branches if b is not None], [ShakeShake()], "shake")
+    return graph.add(f"{name}_branches_{len(branches)}", branches)
 
 
 def _shortcut(graph: Graph, x: Value, name: str, out: int, stride: int) -> Value | None:

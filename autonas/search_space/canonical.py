@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 
 from autonas.architectures.graph import Graph, Node
-from autonas.architectures.merges import Add, Concat, Multiply, Zeros
+from autonas.architectures.merges import Add, Average, Concat, Multiply, ShakeShake, Zeros
 
 __all__ = ["canonical"]
 
@@ -46,6 +46,6 @@ def _value(node: Node, inputs: list[Terms]) -> Terms:
     if isinstance(first, Zeros) or not any(inputs):
         return ()
     names = tuple(terms[0] if len(terms) == 1 else _digest("sum", terms) for terms in inputs)
-    if isinstance(first, Multiply | Concat):
+    if isinstance(first, Average | Multiply | Concat | ShakeShake):
         names = tuple(sorted(names))
     return (_digest(repr(node.layers), names),)

@@ -83,6 +83,13 @@ class Genomes:
         found: str = self._family.crossover(a, b, self.settings, rng)
         return found
 
+    def distances(self, genomes: Sequence[str]) -> np.ndarray | None:
+        """(n, n) distances in the family's own units; None where it knows none."""
+        if not hasattr(self._family, "distances"):
+            return None
+        found: np.ndarray = self._family.distances(genomes)
+        return found
+
     def from_options(self, options: Mapping[str, Any]) -> str:
         """The genome of a bounded configuration, given its options."""
         found: str = self._family.from_options({**self.settings, **options})

@@ -9,73 +9,64 @@ The reader is strict; see ``strict`` for why.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from importlib import resources
-from importlib.resources.abc import Traversable
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from autonas.architectures.family import graph_module
-from autonas.data.task import Kind, Modality
-from autonas.errors import OptionError, SpaceError, unknown
+from autonas.data.task import Kind
+from autonas.errors import SpaceError, unknown
+from autonas.search_space.expand import Draft, expand
+from autonas.search_space.library import open_space, space_names, whole
 from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
-from autonas.search_space.spec import Spec, condition, conjunction, forbidden, hyperparameter, mentioned
 from autonas.search_space.strict import Document, near
 
-__all__ = ["SpaceSummary", "list_spaces", "load_space"]
+__all__ = ["SpaceSummary", "list_spaces", "load_space", "read_draft", "summary"]
 
-_SECTION = ("hyperparameters", "conditions", "forbiddens")
 _WHEN = ("min_rows", "max_rows", "min_columns", "max_columns", "kind", "text", "categories")
 
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """One line of the list of spaces."""
+    """One line of the list of spaces.
+
+    Attributes
+    ----------
+    name, title, modality, citation : str
+    n_hyperparameters : int
+    log10_architectures : float
+        Of the number of different values of the finite hyperparameters of the kinds, under their conditions and
+        forbidden clauses; those of fragments, which say how a network is trained, do not count, and a continuous one
+        counts as its default.
+    log10_configurations : float
+        The same with the fragments.
+    """
 
     name: str
     title: str
     modality: str
-    n_hyperparameters: int
     citation: str
-
-
-@dataclass
-class _Draft:
-    """A space as it grows: everything with full names, conditions by their child."""
-
-    hyperparameters: dict[str, Spec] = field(default_factory=dict)
-    conditions: dict[str, Spec] = field(default_factory=dict)
-    forbiddens: list[Spec] = field(default_factory=list)
-    families: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    networks: list[str] = field(default_factory=list)
-
-    def drop(self, names: Collection[str]) -> set[str]:
-        """Remove hyperparameters and whatever depends on them; returns all names that are gone."""
-        gone = set(names)
-        while more := {child for child, c in self.conditions.items() if not gone.isdisjoint(mentioned(c))} - gone:
-            gone |= more
-        self.hyperparameters = {name: spec for name, spec in self.hyperparameters.items() if name not in gone}
-        self.conditions = {child: spec for child, spec in self.conditions.items() if child not in gone}
-        self.forbiddens = [clause for clause in self.forbiddens if gone.isdisjoint(mentioned(clause))]
-        return gone
+    n_hyperparameters: int
+    log10_architectures: float
+    log10_configurations: float
 
 
 def list_spaces() -> list[SpaceSummary]:
     """The spaces of the packaged library, by name."""
-    found = []
-    for name, file in _library().items():
-        doc = Document(file.read_text(encoding="utf-8"), file.name)
-        if "fragment" not in doc.data:
-            draft = _expand(doc, None)
-            head = {key: str(doc.data.get(key, "")) for key in ("title", "modality", "citation")}
-            found.append(
-                SpaceSummary(name, head["title"], head["modality"], len(draft.hyperparameters), head["citation"])
-            )
-    return found
+    return [summary(name) for name in space_names()]
+
+
+def summary(name: str | os.PathLike[str]) -> SpaceSummary:
+    """One line of the list of spaces."""
+    doc, draft = read_draft(name)
+    head = {key: str(doc.data.get(key, "")) for key in ("name", "title", "modality", "citation")}
+    own = replace(draft)
+    own.drop([full for full in draft.hyperparameters if full != MODEL and ":" not in full])
+    return SpaceSummary(
+        **head,
+        n_hyperparameters=len(draft.hyperparameters),
+        log10_architectures=own.log10_size,
+        log10_configurations=draft.log10_size,
+    )
 
 
 def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> SearchSpace:
@@ -97,8 +88,7 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
     """
     if kind is not None and kind not in get_args(Kind):
         raise unknown("kind of task", kind, get_args(Kind))
-    doc, folder = _open(name)
-    draft = _expand(doc, folder)
+    doc, draft = read_draft(name)
     dropped: set[str] = set()
     only = _only(doc, draft)
     if kind is not None:
@@ -121,193 +111,17 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
     return space
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
+def read_draft(name: str | os.PathLike[str]) -> tuple[Document, Draft]:
+    """A space as plain data, without ConfigSpace: the file written out, and what it expands to.
+
+    Parameters and errors are those of :func:`load_space`.
+    """
+    doc, folder = open_space(name)
+    doc = whole(doc, folder)
+    return doc, expand(doc, folder)
 
 
-def _library() -> dict[str, Traversable]:
-    folder: Traversable
-    try:
-        folder = resources.files("autonas.spaces")
-    except ModuleNotFoundError:  # a checkout that is not installed
-        folder = Path(__file__).parents[2] / "spaces"
-    files = folder.iterdir()
-    return {
-        file.name.removesuffix(".yaml"): file
-        for file in sorted(files, key=lambda f: f.name)
-        if file.name.endswith(".yaml")
-    }
-
-
-def _open(name: str | os.PathLike[str]) -> tuple[Document, Path | None]:
-    """The file, and the folder in which its fragments are looked for first."""
-    text = os.fspath(name)
-    if isinstance(name, str) and not re.search(r"[/\\]|\.ya?ml$", text):
-        library = _library()
-        if text in library:
-            doc = Document(library[text].read_text(encoding="utf-8"), f"{text}.yaml")
-            if "fragment" not in doc.data:
-                return doc, None
-        spaces = [summary.name for summary in list_spaces()]
-        raise unknown("space", text, spaces, f"For a file of your own give its path: ./{text}.yaml")
-    path = Path(text)
-    return _read(path, f"The space {text} cannot be read"), path.parent
-
-
-def _read(path: Path, failure: str) -> Document:
-    try:
-        return Document(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{failure}: {error}. Give the path of a YAML file.") from error
-
-
-# --- expansion -------------------------------------------------------------------------------------------------------
-
-
-def _expand(doc: Document, folder: Path | None) -> _Draft:
-    top = doc.mapping(
-        doc.data, "", ("name", "title", "modality", "kinds"), ("citation", "include", "only", "portfolio")
-    )
-    for key in ("name", "title", "citation"):
-        if key in top:
-            doc.text(top[key], key)
-    if top["modality"] not in get_args(Modality):
-        raise doc.error(
-            "modality", f"unknown modality {top['modality']!r}. {near(top['modality'], get_args(Modality))}"
-        )
-    kinds = top["kinds"]
-    if not isinstance(kinds, dict) or not kinds:
-        raise doc.error("kinds", "a mapping with at least one kind was required.")
-
-    draft = _Draft()
-    for kind, section in kinds.items():
-        path = f"kinds.{kind}"
-        if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z_]\w*", kind):
-            raise doc.error(path, f"a name of letters, digits and '_' was required, given {kind!r}.")
-        doc.mapping(section, path, (), ("family", "network", "settings", *_SECTION))
-        draft.families[kind] = doc.text(section.get("family", kind), f"{path}.family")
-        if doc.boolean(section.get("network", False), f"{path}.network"):
-            draft.networks.append(kind)
-        _check_family(doc, draft.families[kind], f"{path}.family")
-        family = graph_module(draft.families[kind])
-        if family is not None:
-            draft.settings[kind] = _settings(doc, section.get("settings", {}), f"{path}.settings", family.SETTINGS)
-        elif "settings" in section:
-            raise doc.error(f"{path}.settings", f"the family {draft.families[kind]!r} has no settings.")
-        elif "hyperparameters" not in section:
-            raise doc.error(path, "the key 'hyperparameters' is missing.")
-    choices = list(kinds)
-    draft.hyperparameters[MODEL] = {
-        "name": MODEL, "type": "categorical", "choices": choices, "default_value": choices[0],
-    }  # fmt: skip
-
-    shared: dict[str, Spec] = {}
-    for number, fragment in enumerate(doc.items(top.get("include", []), "include")):
-        if not draft.networks:
-            raise doc.error("include", "fragments serve the kinds that say `network: true`, and there is none.")
-        part = _fragment(doc, fragment, f"include[{number}]", folder)
-        active: Spec = {"type": "IN", "parent": MODEL, "values": draft.networks}
-        shared.update(_add(part, part.data, "", draft, "", shared, active))
-    for kind, section in kinds.items():
-        active = {"type": "EQ", "parent": MODEL, "value": kind}
-        whole = _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
-        _add(doc, whole, f"kinds.{kind}", draft, f"{kind}:", shared, active)
-    return draft
-
-
-def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict[str, Any]:
-    """Checked settings of a family: known names, and the types of the defaults."""
-    given = doc.mapping(raw, path, optional=known)
-    for key, value in given.items():
-        default, where = known[key], f"{path}.{key}"
-        if isinstance(default, bool):
-            doc.boolean(value, where)
-        elif isinstance(default, int | float):
-            doc.number(value, where, whole=isinstance(default, int))
-        elif isinstance(default, list):
-            doc.items(value, where)
-        else:
-            doc.text(value, where)
-    return dict(given)
-
-
-def _with_family(
-    doc: Document, section: dict[str, Any], path: str, family: str, settings: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The section with the hyperparameters that the family derives from its settings in front of the file's own."""
-    module = graph_module(family)
-    if module is None or settings is None:
-        return section
-    try:
-        derived = module.space({**module.SETTINGS, **settings})
-    except OptionError as error:
-        raise doc.error(f"{path}.settings", str(error)) from error
-    own = {h.get("name") for h in section.get("hyperparameters", ()) if isinstance(h, dict)}
-    parts = {key: [*derived.get(key, ()), *doc.items(section.get(key, []), f"{path}.{key}")] for key in _SECTION}
-    # a file may give a derived hyperparameter another range
-    parts["hyperparameters"] = [
-        h for n, h in enumerate(parts["hyperparameters"])
-        if n >= len(derived["hyperparameters"]) or h["name"] not in own
-    ]  # fmt: skip
-    return {**section, **parts}
-
-
-def _fragment(doc: Document, name: Any, path: str, folder: Path | None) -> Document:
-    doc.text(name, path)
-    library = _library()
-    if folder is not None and (folder / f"{name}.yaml").is_file():
-        part = _read(folder / f"{name}.yaml", f"{doc.label}: {path}: the fragment cannot be read")
-    elif name in library:
-        part = Document(library[name].read_text(encoding="utf-8"), f"{name}.yaml")
-    else:
-        where = f"{folder} nor in the library" if folder is not None else "the library"
-        raise doc.error(path, f"there is no file {name}.yaml in {where}.")
-    part.mapping(part.data, "", ("fragment", "hyperparameters"), _SECTION[1:])
-    return part
-
-
-def _add(
-    doc: Document, section: dict[str, Any], path: str, draft: _Draft, prefix: str, shared: dict[str, Spec], active: Spec
-) -> dict[str, Spec]:
-    """Add one section to the draft; returns its hyperparameters by the names that the file uses."""
-    path = f"{path}." if path else ""
-    own: dict[str, Spec] = {}
-    for number, raw in enumerate(doc.items(section["hyperparameters"], f"{path}hyperparameters")):
-        spec = hyperparameter(doc, raw, f"{path}hyperparameters[{number}]")
-        name = spec["name"]
-        if name in own or (not prefix and name in (MODEL, *shared)):
-            raise doc.error(f"{path}hyperparameters[{number}].name", f"the name {name!r} is taken. Rename one of them.")
-        own[name] = {**spec, "name": prefix + name}
-        draft.hyperparameters[prefix + name] = own[name]
-
-    known = [*own, *shared]
-
-    def resolve(name: str) -> Spec | None:
-        return own.get(name) or shared.get(name)
-
-    stated: dict[str, Spec] = {}
-    for number, raw in enumerate(doc.items(section.get("conditions", []), f"{path}conditions")):
-        where = f"{path}conditions[{number}]"
-        spec = condition(doc, raw, where, resolve, known)
-        child = spec["child"]
-        if child.removeprefix(prefix) not in own:
-            raise doc.error(where, f"{child!r} is shared: only its own file can state when it is active.")
-        if child in stated:
-            raise doc.error(where, f"{child!r} has two conditions. Combine them with AND or OR.")
-        stated[child] = spec
-    for number, raw in enumerate(doc.items(section.get("forbiddens", []), f"{path}forbiddens")):
-        draft.forbiddens.append(forbidden(doc, raw, f"{path}forbiddens[{number}]", resolve, known))
-    for spec in own.values():
-        name = spec["name"]
-        draft.conditions[name] = conjunction({**active, "child": name}, stated.get(name))
-    return own
-
-
-def _check_family(doc: Document, family: str, path: str) -> None:
-    if not any(find_spec(f"autonas.{folder}.{family}") for folder in ("training.learners", "architectures")):
-        raise doc.error(path, f"there is no family {family!r}.")
-
-
-def _only(doc: Document, draft: _Draft) -> dict[str, list[str]]:
+def _only(doc: Document, draft: Draft) -> dict[str, list[str]]:
     only = doc.mapping(doc.data.get("only", {}), "only", optional=get_args(Kind))
     for kind, names in only.items():
         for number, name in enumerate(doc.items(names, f"only.{kind}")):
@@ -317,7 +131,7 @@ def _only(doc: Document, draft: _Draft) -> dict[str, list[str]]:
     return only
 
 
-def _configspace(doc: Document, draft: _Draft) -> Any:
+def _configspace(doc: Document, draft: Draft) -> Any:
     import copy
 
     from ConfigSpace import ConfigurationSpace

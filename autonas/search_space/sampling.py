@@ -7,7 +7,7 @@ by one, see ``Table.draw``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -49,7 +49,7 @@ class Column:
         values[:] = self.domain.values
         return values[self.drawn]
 
-    def among(self, wanted: Collection[Any]) -> np.ndarray:
+    def among(self, wanted: Container[Any]) -> np.ndarray:
         """(rows,) whether the hyperparameter is active and has one of these values."""
         if isinstance(self.domain, Listed):
             fits = np.array([value in wanted for value in self.domain.values])

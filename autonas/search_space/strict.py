@@ -6,6 +6,7 @@ keys.  In a search space each of these would change a search silently, so all of
 
 from __future__ import annotations
 
+import copy
 import difflib
 import math
 import re
@@ -45,6 +46,8 @@ class Document:
 
     Attributes
     ----------
+    source : str
+        The text.
     data : dict
         The top-level mapping.
 
@@ -58,7 +61,7 @@ class Document:
         import yaml
 
         loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self.label = label
+        self.source, self.label = text, label
         self._lines: dict[str, int] = {}
         try:
             loader = loader_class(text)
@@ -113,6 +116,13 @@ class Document:
             raise self.error(path, f"YAML reads {text} as text. Write {fix} for the number, or quotes for text.")
         if kind in ("int", "float") and _OTHER_BASE.fullmatch(text):
             raise self.error(path, f"YAML reads {text} in another base. Write a decimal number, or quotes for text.")
+
+    def written_out(self, data: dict[str, Any], label: str) -> Document:
+        """The document with parts of another; positions in the lists of a kind no longer say where something stands."""
+        other = copy.copy(self)
+        lines = {path: n for path, n in self._lines.items() if "[" not in path or not path.startswith("kinds.")}
+        other.__dict__.update(data=data, label=label, _lines=lines)
+        return other
 
     def error(self, path: str, message: str) -> SpaceError:
         """The error that names the file, the line and the key."""

@@ -117,8 +117,8 @@ class Number:
             return self.from_unit(rng.random())
         if not self.log:
             return int(rng.integers(int(self.lower), int(self.upper) + 1))
-        low, high = math.log(self.lower - 0.5), math.log(self.upper + 0.5)  # so that both ends have a whole cell
-        return self._legal(math.exp(low + rng.random() * (high - low)))
+        low, high = math.log(self.lower), math.log(self.upper + 1)  # as ConfigSpace: n has the cell from n to n + 1
+        return self._legal(math.floor(math.exp(low + rng.random() * (high - low))))
 
     def draw_column(self, rng: np.random.Generator, active: np.ndarray) -> np.ndarray:
         column = np.zeros(len(active), dtype=np.int64 if self.whole else np.float64)
@@ -126,8 +126,8 @@ class Number:
         if self.whole and not self.log and self.quantiles is None:
             column[active] = rng.integers(int(self.lower), int(self.upper) + 1, n)
         elif self.whole and self.quantiles is None:
-            low, high = math.log(self.lower - 0.5), math.log(self.upper + 0.5)
-            column[active] = np.clip(np.rint(np.exp(rng.uniform(low, high, n))), self.lower, self.upper)
+            low, high = math.log(self.lower), math.log(self.upper + 1)
+            column[active] = np.clip(np.floor(np.exp(rng.uniform(low, high, n))), self.lower, self.upper)
         else:
             places = rng.random(n)
             if self.quantiles is not None:

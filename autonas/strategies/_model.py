@@ -80,7 +80,8 @@ class Model:
         self._fidelities = np.empty(0)
         self._n = 0
         self._place: dict[tuple[bytes, float], int] = {}
-        self._next = self._next_anchor = max(first, 2)
+        self._first = max(first, 2)
+        self._next = self._next_anchor = self._first
         self._mark: _Mark | None = None  # where a fit is due
         self._anchor_mark: _Mark | None = None
         kinds = np.where(self.encoding.is_group, _GROUP, np.where(self.encoding.is_number, _NUMBER, _OTHER))
@@ -88,9 +89,6 @@ class Model:
         self._centre = self.encoding(codes.sample(500, np.random.default_rng(0))).mean(0)
         self._process = self._make(with_fidelity=False)
         self._theta = self._anchor = self._process.prior
-
-    def __len__(self) -> int:
-        return self._n
 
     def tell(self, row: np.ndarray, fidelity: float, values: Sequence[float] | None) -> None:
         """Learn the losses of a code at a fidelity, None if it failed; the latest word counts."""
@@ -115,6 +113,13 @@ class Model:
     def n_ok(self) -> int:
         """Trials that did not fail."""
         return int(np.isfinite(self._values[: self._n, 0]).sum())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a belief is worth more than chance: low fidelities alone may be noise."""
+        fidelities = self._fidelities[: self._n]
+        full = np.isfinite(self._values[: self._n, 0]) & (fidelities == 1)
+        return self.n_ok >= 2 and (bool((fidelities == 1).all()) or int(full.sum()) >= self._first)
 
     def _grow(self) -> None:
         size = max(64, 2 * len(self.rows))
@@ -141,7 +146,7 @@ class Model:
             self._theta = self._fitted(self._mark, self._anchor, _CALLS)
             self._mark = None
         values = self._values[: self._n]
-        ok = np.flatnonzero(np.isfinite(values[:, 0]))
+        ok = self._telling(values, self._fidelities[: self._n])
         z = self._targets(values[ok], self.rows[ok], Scalarise(rng, values.shape[1]))
         used = _best_and_others(z, self._cap, rng)
         seen = self._points(ok[used])
@@ -155,18 +160,29 @@ class Model:
             waiting = self.points(pending)
             mean, deviation = posterior.predict(waiting)
             belief.posterior = posterior.extended(waiting, mean + deviation)
-        if len(ok) < self._n:
+        if self.n_ok < self._n:
             finished = np.arange(self._n)
             if self._n > _SIMILAR:
                 finished = np.sort(rng.choice(self._n, _SIMILAR, replace=False))
             belief.finished = self._points(finished)
             belief.success = np.isfinite(values[finished, 0]).astype(float)
-            belief.rate = len(ok) / self._n
+            belief.rate = self.n_ok / self._n
         return belief
+
+    def _telling(self, values: np.ndarray, fidelities: np.ndarray) -> np.ndarray:
+        """Successful trials, without those of low fidelity once there are enough above them.
+
+        As in BOHB (Falkner et al 2018): low rungs may be mostly noise, and there are many of them.
+        """
+        ok = np.flatnonzero(np.isfinite(values[:, 0]))
+        enough = len(self.codes) + 2
+        if len(ok) <= enough:
+            return ok
+        return ok[fidelities[ok] >= np.sort(fidelities[ok])[-enough]]
 
     def _fitted(self, mark: _Mark, start: np.ndarray | None, calls: int) -> np.ndarray:
         """Theta after a fit to the trials of a mark; None starts from the prior."""
-        ok = np.flatnonzero(np.isfinite(mark.values[:, 0]))
+        ok = self._telling(mark.values, mark.fidelities)
         if not self._has_fidelity and (mark.fidelities < 1).any():
             self._process = self._make(with_fidelity=True)
         prior = self._process.prior

@@ -92,7 +92,7 @@ class Auto(Strategy):
         config = None
         if number < self.initial:
             config = self._spread(number)
-        elif self._model.n_ok >= 2:
+        elif self._model.is_ready:
             config = self._model_choice(rng)
         if config is None:
             config = draw(self.space, self._rows, (self.seed, number))

@@ -2,27 +2,26 @@
 
 One loop with the menu of the survey's systems as options; the defaults are regularized evolution (Real et al 2018).
 The population is a function of the trials in the order in which they were told, so a replay rebuilds it, and children
-of slow trials simply come later.  Left out: operators on open-ended genomes, and the sharing of weights itself, which
-is the evaluator's part.
+of slow trials simply come later.  In an open space members are genomes (see ``_genomes``).  Left out: the sharing of
+weights itself, which is the evaluator's part.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from autonas.core.trial import Config, Inherit, Proposal, Trial, config_key
+from autonas.core.trial import Config, Inherit, Proposal, Trial
 from autonas.errors import OptionError, unknown
-from autonas.search_space.moves import crossover, mutate
 from autonas.search_space.space import SearchSpace
+from autonas.strategies._genomes import Point, cross, gaps, mutated, started
 from autonas.strategies._selection import PARENTS, SURVIVORS, inverse_density, pick, surviving
-from autonas.strategies._species import distances, divide, species_chances
+from autonas.strategies._species import divide, species_chances
 from autonas.strategies.base import Strategy
-from autonas.strategies.random import draw
 
 __all__ = ["STRATEGY", "Evolution", "Individual"]
 
@@ -37,6 +36,12 @@ class Individual:
     key: str
     config: Config
     values: tuple[float, ...]
+    genome: str | None = None
+
+    @property
+    def point(self) -> Point:
+        """Where the member is."""
+        return Point(self.config, self.genome)
 
 
 class Evolution(Strategy):
@@ -72,13 +77,13 @@ class Evolution(Strategy):
     rate : float, optional
         Instead: the chance of each hyperparameter to be edited (Suganuma et al 2017).
     species : float, optional
-        Distance in [0, 1], as the share of hyperparameters that differ, up to which two members are of one species.
-        Species then have offspring in proportion to their mean fitness, and crossover stays inside them (Stanley &
-        Miikkulainen 2002).
+        Distance in [0, 1], as the share of hyperparameters that differ, or of genomes in the units of their family, up
+        to which two members are of one species.  Species then have offspring in proportion to their mean fitness, and
+        crossover stays inside them (Stanley & Miikkulainen 2002).
     cheap : callable, optional
-        ``cheap(config)``: the objectives but the first, where they can be had without training.  Then of several
-        children the one to be trained is drawn by the inverse density of theirs among the population's (Elsken et
-        al 2018).
+        ``cheap(config)``, in an open space ``cheap(config, genome)``: the objectives but the first, where they can be
+        had without training.  Then of several children the one to be trained is drawn by the inverse density of theirs
+        among the population's (Elsken et al 2018).
     proposals : int
         So many children.
     inherit : {"copy", "morph"}, optional
@@ -104,7 +109,7 @@ class Evolution(Strategy):
         mutations: int = 1,
         rate: float | None = None,
         species: float | None = None,
-        cheap: Callable[[Config], Sequence[float]] | None = None,
+        cheap: Callable[..., Sequence[float]] | None = None,
         proposals: int = 5,
         inherit: Inherit | None = None,
         **options: Any,
@@ -141,6 +146,7 @@ class Evolution(Strategy):
         self._known: set[str] = set()
         self._pending: set[str] = set()
         self._told = 0
+        self._first = 0.0  # loss
 
     # --- ask ---------------------------------------------------------------------------------------------------------
 
@@ -150,10 +156,10 @@ class Evolution(Strategy):
         if self.members and self._is_grown():
             proposal = self._next(np.random.default_rng(seed))
         if proposal is None:
-            config = draw(self.space, self._known, seed)
-            if config is None:
+            point = started(self.space, self._known, seed)
+            if point is None:
                 return None
-            proposal = Proposal(config, origin=self.name)
+            proposal = Proposal(point.config, genome=point.genome, origin=self.name)
         return self._proposed(proposal)
 
     def _proposed(self, proposal: Proposal) -> Proposal:
@@ -173,7 +179,8 @@ class Evolution(Strategy):
         children = list({child.key: child for child in found if child is not None}.values())
         if not children:
             return None
-        sizes = np.array([tuple(self.cheap(child.config)) for child in children], dtype=float)
+        given = [(child.config, child.genome) if self.space.open else (child.config,) for child in children]
+        sizes = np.array([tuple(self.cheap(*arguments)) for arguments in given], dtype=float)
         among = np.array([member.values[1:] for member in self.members])
         return children[rng.choice(len(children), p=inverse_density(sizes, among))]
 
@@ -187,22 +194,28 @@ class Evolution(Strategy):
                 chances = species_chances(values, species)
                 rows = np.flatnonzero(species == rng.choice(len(chances), p=chances))
             parent = self.members[rows[pick(self.parents, values[rows], self.sample_size, rng)]]
-            config = parent.config
+            point, heat = parent.point, self._temperature(parent)
             if rng.random() < self.crossover:
                 other = self.members[rows[pick(self.parents, values[rows], self.sample_size, rng)]]
-                config = crossover(self.space, config, other.config, rng)
+                better, worse = sorted((parent, other), key=lambda member: member.values[0])
+                point = cross(self.space, better.point, worse.point, rng)
             if rng.random() < self.mutation or attempt > 0:
-                config = mutate(self.space, config, rng, n=self.mutations, rate=self.rate)
+                point = mutated(self.space, point, rng, self.mutations, self.rate, heat)
             if further := attempt // 5:  # where the near ones are known
-                config = mutate(self.space, config, rng, n=further)
-            if config_key(config) not in self._known:
+                point = mutated(self.space, point, rng, further, temperature=heat)
+            if point.key not in self._known:
+                proposal = Proposal(point.config, genome=point.genome, origin=self.name)
                 if self.inherit is None:
-                    return Proposal(config, origin=self.name)
-                return Proposal(config, parent=parent.trial, inherit=self.inherit, origin=self.name)
+                    return proposal
+                return replace(proposal, parent=parent.trial, inherit=self.inherit)
         return None
 
+    def _temperature(self, parent: Individual) -> float:
+        """The share of the first trial's loss that is left (Angeline et al 1994, with 0 as the aim)."""
+        return min(1.0, max(0.0, parent.values[0] / self._first)) if self._first > 0 else 1.0
+
     def _divided(self) -> np.ndarray:
-        return divide(distances(self.space, [member.config for member in self.members]), self.species or 0.0)
+        return divide(gaps(self.space, [member.point for member in self.members]), self.species or 0.0)
 
     # --- tell --------------------------------------------------------------------------------------------------------
 
@@ -213,11 +226,13 @@ class Evolution(Strategy):
         values = self._values(trial)
         if not all(map(math.isfinite, values)):
             return
+        if not self._told:
+            self._first = values[0]
         self._told += 1
         # a result at a higher fidelity replaces the earlier one
         self.members = [member for member in self.members if member.key != key]
         self._fresh = [member for member in self._fresh if member.key != key]
-        self._fresh.append(Individual(trial.id, key, trial.config, values))
+        self._fresh.append(Individual(trial.id, key, trial.config, values, trial.proposal.genome))
         wanted = self.population if self.survivors == "generational" else self.children
         if len(self._fresh) >= wanted or self._told <= self.population:
             self._select()

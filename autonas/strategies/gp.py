@@ -1,9 +1,10 @@
 """Bayesian optimisation with SMAC's Gaussian process (Snoek et al 2012; Lindauer et al 2022).
 
 As ``smac`` with another surrogate: a Matern kernel over numbers times a Hamming kernel over choices, whose parameters
-maximise the posterior.  It learns losses and not their ranks, which never stop telling the best points apart and so
-keep a smooth model where it is; above the median they are taken by their logarithm.  SMAC's ten restarts of that maximisation are left out, since every ask fits anew so that a
-search can be replayed; what is not active is a value of its own, below all others.
+maximise the posterior.  It learns losses and not their ranks, which never cease to tell the best points apart and so
+would hold a smooth model where it is; losses above the median count by their logarithm.  SMAC's ten restarts of the
+maximisation are left out, since every ask fits anew so that a search can be replayed; what is not active is a value of
+its own, below all others.
 """
 
 from __future__ import annotations

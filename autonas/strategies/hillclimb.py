@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from autonas.core.trial import Inherit, Proposal
 from autonas.search_space.space import SearchSpace
 from autonas.strategies.evolution import Evolution
@@ -48,7 +50,8 @@ class HillClimb(Evolution):
 
     def ask(self) -> Proposal | None:
         if not self._known:
-            return self._proposed(Proposal(self.space.default(), origin=self.name))
+            genome = self.space.initial(np.random.default_rng(self.seed)) if self.space.open else None
+            return self._proposed(Proposal(self.space.default(), genome=genome, origin=self.name))
         return super().ask()
 
 

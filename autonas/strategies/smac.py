@@ -15,6 +15,8 @@ import numpy as np
 
 from autonas.core.trial import Config, Proposal, Trial, config_key
 from autonas.search_space.space import SearchSpace
+from autonas.search_space.table import Number
+from autonas.search_space.values import listed_values
 from autonas.strategies.base import Strategy
 from autonas.strategies.random import draw
 
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
     from ConfigSpace import Configuration
     from smac.model import AbstractModel
 
-__all__ = ["STRATEGY", "Smac", "climb", "normal_scores"]
+__all__ = ["STRATEGY", "Smac", "climb", "configurations", "neighbours", "normal_scores"]
 
 # finer than SMAC's (10 trees, leaves of 3, 5/6 of the columns): a search of AutoML has tens of trials, not thousands
 _FOREST: dict[str, Any] = {"n_trees": 20, "min_samples_leaf": 1, "min_samples_split": 2, "ratio_features": 0.5}
 _STARTS = 5  # of the local search, from the trials and from the random candidates each
 _STEPS = 20
+_NUMBERS = 4  # steps of a number that has more values than
+_LISTED = 10
 _WIDTH = 0.1  # standard deviation of a step of a number, in units of its range
 
 
@@ -135,7 +139,7 @@ class Smac(Strategy):
         order = np.argsort(-improvement(drawn).ravel(), kind="stable")
         drawn = [drawn[i] for i in order]
         starts = [points[i] for i in np.argsort(expected, kind="stable")[:_STARTS]] + drawn[:_STARTS]
-        for configuration in climb(improvement, starts, rng) + drawn:
+        for configuration in climb(self.space, improvement, starts, rng) + drawn:
             config = self.space.from_configuration(configuration)
             if config_key(config) not in self._losses:
                 return config
@@ -154,14 +158,19 @@ def normal_scores(losses: np.ndarray) -> np.ndarray:
 
 
 def climb(
-    value: Callable[[list[Configuration]], np.ndarray], starts: list[Configuration], rng: np.random.Generator
+    space: SearchSpace,
+    value: Callable[[list[Configuration]], np.ndarray],
+    starts: list[Configuration],
+    rng: np.random.Generator,
 ) -> list[Configuration]:
     """Local search: every start goes to its best one-exchange neighbour until none is better.
 
-    SMAC's own keeps its starts in a set of texts, whose order differs from process to process.
+    SMAC's own keeps its starts in a set of texts, whose order differs from process to process, and ConfigSpace's
+    neighbours fail on whole numbers of a short range.
 
     Parameters
     ----------
+    space : SearchSpace
     value : callable
         (n, 1) array of what to maximise.
     starts : list of Configuration
@@ -171,27 +180,53 @@ def climb(
     list of Configuration
         Where the searches ended, the best first.
     """
-    from ConfigSpace.util import get_one_exchange_neighbourhood
-
     places = list(starts)
     heights = value(places).ravel()
     climbing = list(range(len(places)))
     for _ in range(_STEPS):
-        around = [
-            list(get_one_exchange_neighbourhood(places[i], seed=int(rng.integers(2**31)), stdev=_WIDTH))
-            for i in climbing
-        ]
-        flat = [neighbour for neighbours in around for neighbour in neighbours]
+        around = [configurations(space, neighbours(space, places[i], rng)) for i in climbing]
+        flat = [neighbour for found in around for neighbour in found]
         if not flat:
             break
-        found = np.split(value(flat).ravel(), np.cumsum([len(neighbours) for neighbours in around])[:-1])
+        found = np.split(value(flat).ravel(), np.cumsum([len(found) for found in around])[:-1])
         going_on = []
-        for i, neighbours, values in zip(climbing, around, found, strict=True):
-            if len(neighbours) and values.max() > heights[i]:
-                places[i], heights[i] = neighbours[int(values.argmax())], values.max()
+        for i, near, values in zip(climbing, around, found, strict=True):
+            if len(near) and values.max() > heights[i]:
+                places[i], heights[i] = near[int(values.argmax())], values.max()
                 going_on.append(i)
         climbing = going_on
     return [places[i] for i in np.argsort(-heights, kind="stable")]
+
+
+def neighbours(space: SearchSpace, configuration: Configuration, rng: np.random.Generator) -> list[Config]:
+    """What differs in one hyperparameter: all other values of a list, a few small steps of a number."""
+    table, config = space.table, space.from_configuration(configuration)
+    found = []
+    for name, value in config.items():
+        domain = table.domains[name]
+        if isinstance(domain, Number) and domain.size > _LISTED:
+            steps = domain.to_unit(value) + _WIDTH * rng.standard_normal(_NUMBERS)
+            others = list(dict.fromkeys(map(domain.from_unit, steps)))
+        else:
+            others = list(domain.others(value, rng, _LISTED))
+        found += [table.edit(config, name, other, rng) for other in others if other != value]
+    return [neighbour for neighbour in found if neighbour is not None]
+
+
+def configurations(space: SearchSpace, configs: Sequence[Config]) -> list[Configuration]:
+    """As :meth:`SearchSpace.to_configuration`, unchecked and many at once."""
+    from ConfigSpace import Configuration
+
+    vectors = np.full((len(configs), len(space.configspace)), np.nan)
+    for column, (name, hyperparameter) in enumerate(space.configspace.items()):
+        rows = [row for row, config in enumerate(configs) if name in config]
+        if rows:
+            values = [configs[row][name] for row in rows]
+            listed = listed_values(hyperparameter)
+            vectors[rows, column] = (
+                [listed.index(value) for value in values] if listed else hyperparameter.to_vector(np.array(values))
+            )
+    return [Configuration(space.configspace, vector=vector) for vector in vectors]
 
 
 STRATEGY = Smac

@@ -27,6 +27,8 @@ from autonas.training.stack import Stack, Weights
 
 __all__ = ["Batches", "Data", "Trainer", "combine", "losses", "private_randomness", "score"]
 
+SETTLED = 60  # steps after which running averages of normalisations follow the weights
+MEASURED = 4  # batches that measure them before that
 _PLAIN_END = 0.95  # progress from which inputs are no longer changed, nor mixed
 
 
@@ -213,6 +215,9 @@ class Trainer:
         self.augmentation = Augmentation(options, data.X)
         self.mixup = float(options.get("mixup_alpha", 1.0)) if options.get("mixup") == "yes" else 0.0
         self.smoothing = float(options.get("label_smoothing", 0.0))
+        self._normalisations = [
+            module for module in self.stack.network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        ]
         self.valid = [valid for _, valid in pairs]
         longest = max(map(len, self.valid))
         padded = [np.pad(rows, (0, longest - len(rows))) for rows in self.valid]
@@ -320,6 +325,34 @@ class Trainer:
     def drop_average(self) -> None:
         """Forget the running mean."""
         self.average, self._averaged = None, 0
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether the averages of batch normalisations lag behind the weights, after few steps of a single network."""
+        return self.stack.size == 1 and 0 < self.step < SETTLED and bool(self._normalisations)
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Inside, the statistics of batch normalisations are those of a few batches under the weights as they are."""
+        if not self.is_unsettled:
+            yield
+            return
+        before = {name: tensor.clone() for name, tensor in self.stack.buffers.items()}
+        torch.default_generator.manual_seed(_mix(self.seed, self.folds[0], self.step, 1))
+        momenta = [module.momentum for module in self._normalisations]
+        for module in self._normalisations:
+            module.momentum = None  # a plain mean over the batches
+        with torch.no_grad(), self._autocast():
+            for name, tensor in self.stack.buffers.items():
+                if name.rpartition(".")[2] in ("running_mean", "num_batches_tracked"):
+                    tensor.zero_()
+            for step in range(max(0, self.step - MEASURED), self.step):
+                self.stack(self.data.rows(self.batches(step)), training=True)
+        for module, momentum in zip(self._normalisations, momenta, strict=True):
+            module.momentum = momentum
+        yield
+        for name, tensor in before.items():
+            self.stack.buffers[name].copy_(tensor)
 
     def validate(self, chunk: int) -> tuple[list[float], list[np.ndarray]]:
         """Loss of each network on its validation rows, and its scores of them ((rows, outputs) arrays)."""

@@ -14,6 +14,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from autonas.core.clock import Clock
 from autonas.core.trial import Value
 from autonas.data.task import Folds, Problem, Task
 from autonas.training.learner import Learner, Report, go_on
-from autonas.training.loop import Data, Trainer, private_randomness, score
+from autonas.training.loop import MEASURED, Data, Trainer, private_randomness, score
 from autonas.training.pace import Pace
 from autonas.training.stack import Stack, Weights
 from autonas.training.target import TargetScale
@@ -203,6 +204,7 @@ class NetworkLearner(Learner):
         trial.wait()
         pace.step = step = pace.clock.elapsed() - before
         scoring = step / 3 * len(trial.valid[0]) / trial.batches.size  # a step is one pass forward and two back
+        scoring += step / 3 * MEASURED * trial.is_unsettled
         if self.progress == 0 and not self.family.BATCHED:
             epochs = min(_FEWEST_EPOCHS, int(self.options.get("epochs", 40))) * (pace.until - pace.start)
             affordable = int(pace.left() / max(1e-9, epochs * trial.batches.steps * step + scoring))
@@ -266,14 +268,17 @@ class NetworkLearner(Learner):
     def _snapshot(self) -> Snapshot:
         """Validate every fold with the weights as they are, and copy these."""
         chunk = max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
-        found = [trainer.validate(chunk) for trainer in self._trainers]
+        with ExitStack() as settled:
+            for trainer in self._trainers:
+                settled.enter_context(trainer.settled())
+            found = [trainer.validate(chunk) for trainer in self._trainers]
+            copies = [trainer.stack.copy() for trainer in self._trainers]
         loss = float(np.mean([loss for part, _ in found for loss in part]))
         parts = [scores for _, part in found for scores in part]
         if self._scale is not None:
             averaged = self._folds.average([self._scale.inverse(part) for part in parts])
         else:
             averaged = np.log(np.maximum(self._folds.average([np.exp(part) for part in parts]), 1e-30))
-        copies = [trainer.stack.copy() for trainer in self._trainers]
         weights = {name: torch.cat([copy[name] for copy in copies]) for name in copies[0]}
         return Snapshot(self._epochs(), loss, weights, averaged)
 

@@ -40,7 +40,8 @@ def _family(name, kind):
 def _options(name, kind, n):
     """Options of the default and of ``n`` random configurations, small."""
     space, family = _space(name), _family(name, kind)
-    drawn = [space.default(kind), *(c for c in space.sample(20 * n, seed=1) if space.kind_of(c) == kind)]
+    sampled = space.sample(20 * n * len(space.families), seed=1)
+    drawn = [space.default(kind), *(c for c in sampled if space.kind_of(c) == kind)]
     sizes = {key: value for key, value in {**SMALL, **SMALLER.get(name, {})}.items() if key in family.SETTINGS}
     possible = []
     for config in drawn:

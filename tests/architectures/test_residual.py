@@ -28,3 +28,26 @@ def test_a_block_without_a_branch_is_the_identity():
         network.stage_1_block_2_branch_1_3[-1].weight.zero_()
         network(torch.randn(2, 3, 16, 16))
     torch.testing.assert_close(*seen.values(), atol=1e-6, rtol=0)
+
+
+def test_shake_shake_mixes_two_branches_and_adds_one_or_three():
+    for count, expected in ((1, 0), (2, 9), (3, 0)):
+        branches = {f"branches_{s}": count for s in (1, 2, 3)}
+        settings = {"branches": [1, 2, 3], "shake": "yes", "shortcut": "projection"}
+        plain = compile_graph(residual, {**RESNET20, **settings, **branches, "shake": "no"}, (3, 8, 8), 4)
+        shaken = compile_graph(residual, {**RESNET20, **settings, **branches}, (3, 8, 8), 4)
+        assert sum(node.label == "shake" for node in shaken.nodes) == expected
+        assert shaken.account == plain.account
+
+
+def test_outside_training_shake_shake_is_the_mean():
+    options = {**RESNET20, "branches": [1, 2, 3], "shake": "yes", "shortcut": "projection"}
+    options |= {f"branches_{s}": 2 for s in (1, 2, 3)} | {f"blocks_{s}": 1 for s in (1, 2, 3)}
+    network = compile_graph(residual, options, (3, 8, 8), 4).network().eval()
+    seen = {}
+    network.stage_2_block_1_shake.register_forward_hook(lambda m, i, o: seen.update(inputs=i, output=o))
+    x = torch.randn(6, 3, 8, 8)
+    network(x)
+    torch.testing.assert_close(seen["output"], (seen["inputs"][0] + seen["inputs"][1]) / 2)
+    network.train()(x)
+    assert not torch.allclose(seen["output"], (seen["inputs"][0] + seen["inputs"][1]) / 2)

@@ -187,7 +187,7 @@ def test_packaged_spaces():
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("tabula", "Did you mean 'tabular'"), ("training", "Available: amoebanet, "), ("x", r"path: \./x\.yaml")],
+    [("tabula", "Did you mean 'tabular'"), ("training", "is a fragment, no space"), ("x", r"path: \./x\.yaml")],
 )
 def test_unknown_name(name, message):
     with pytest.raises(OptionError, match=message):

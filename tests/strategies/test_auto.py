@@ -141,17 +141,33 @@ def test_the_latest_word_about_a_configuration_counts():
     assert once.ask() == twice.ask()
 
 
-def test_low_fidelities_inform_the_full_one():
-    def loss(config, fidelity):
-        return sum((config[f"x{i}"] - 0.6) ** 2 for i in range(3)) + (1 - fidelity)
-
-    space = floats(3)
+def told_of_two_fidelities(n_floats, n_full, loss):
+    """A strategy that knows ``n_full`` full trials and 34 cheap ones, and the best loss of the full ones."""
+    space = floats(n_floats)
     strategy = Auto(space, seed=0)
-    for number, config in enumerate(space.sample(40, seed=3)):
-        fidelity = 1.0 if number % 4 == 0 else 1 / 9
+    configs = space.sample(n_full + 34, seed=3)
+    for number, config in enumerate(configs):
+        fidelity = 1.0 if number < n_full else 1 / 9
         strategy.tell(Trial(number, Proposal(config, fidelity), Result({"loss": loss(config, fidelity)})))
-    proposed = [strategy.ask().config for _ in range(6)]
-    assert np.median([loss(config, 1.0) for config in proposed]) < 0.05  # the best of ten random ones: about 0.1
+    return strategy, min(loss(config, 1.0) for config in configs[:n_full])
+
+
+def test_low_fidelities_help_while_there_are_few_full_ones():
+    def loss(config, fidelity):
+        return sum((value - 0.6) ** 2 for value in config.values()) + (1 - fidelity)
+
+    strategy, best = told_of_two_fidelities(8, 6, loss)
+    proposed = [loss(strategy.ask().config, 1.0) for _ in range(6)]
+    assert min(proposed) < best
+
+
+def test_misleading_low_fidelities_are_outvoted_by_enough_full_ones():
+    def loss(config, fidelity):
+        return sum((value - (0.7 if fidelity == 1 else 0.1)) ** 2 for value in config.values())
+
+    strategy, best = told_of_two_fidelities(2, 16, loss)
+    proposed = [loss(strategy.ask().config, 1.0) for _ in range(6)]
+    assert min(proposed) < best
 
 
 def test_several_objectives_are_weighed_anew_each_time():

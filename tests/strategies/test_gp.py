@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from ConfigSpace import ConfigurationSpace, Float, OrdinalHyperparameter
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, OrdinalHyperparameter
 from smac.facade import BlackBoxFacade
 from smac.model.gaussian_process import GaussianProcess
 
 from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
-from autonas.strategies.smac import normal_scores
 from autonas.testing.strategy_cases import conditional_space, run, smooth_loss
 
 
@@ -53,9 +52,33 @@ def test_the_process_is_smacs():
     theirs = GaussianProcess(space.configspace, BlackBoxFacade.get_kernel(scenario), n_restarts=0, seed=5)
     keys = sorted(strategy._losses)
     X = np.array([strategy._points[key].get_array() for key in keys])
-    theirs.train(X, normal_scores(np.array([strategy._losses[key] for key in keys]))[:, None])
+    theirs.train(X, strategy._targets(np.array([strategy._losses[key] for key in keys]))[:, None])
     new = np.array([c.get_array() for c in space.sample_configurations(20)])
     assert ours.predict_marginalized(new)[0] == pytest.approx(theirs.predict_marginalized(new)[0])
+
+
+def test_targets_keep_order_and_mark_what_is_not_known():
+    strategy = make_strategy("gp", conditional_space())
+    targets = strategy._targets(np.array([3.0, 1.0, math.inf, 2.0, math.nan, 1000.0]))
+    assert np.argsort(targets[[1, 3, 0, 5]]).tolist() == [0, 1, 2, 3]
+    assert targets[2] == targets[5], "a failure is the worst"
+    assert targets[4] == 0
+    assert np.delete(targets, 4).mean() == pytest.approx(0)
+    assert targets[5] - targets[0] < 10 * (targets[0] - targets[1]), "outliers are drawn in"
+    assert not strategy._targets(np.array([math.inf, math.nan])).any()
+
+
+@pytest.mark.parametrize("name", ["gp", "arc"])
+def test_it_leaves_a_branch_that_it_has_searched(name):
+    # one branch is good at once and everywhere, the other better at one place
+    space = ConfigurationSpace(space=[Categorical("kind", ["a", "b"]), Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0))])
+    space.add(EqualsCondition(space["x"], space["kind"], "a"), EqualsCondition(space["y"], space["kind"], "b"))
+
+    def loss(config):
+        return 0.3 + 0.1 * (config["x"] - 0.5) ** 2 if config["kind"] == "a" else 8 * (config["y"] - 0.15) ** 2
+
+    trials = run(make_strategy(name, SearchSpace(space), seed=0), 35, loss)
+    assert min(t.loss for t in trials) < 0.02
 
 
 def test_failing_branches_are_avoided():

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
-from autonas.strategies.smac import climb, normal_scores
+from autonas.strategies.smac import climb, configurations, neighbours, normal_scores
 from autonas.testing.strategy_cases import conditional_space, run, smooth_loss
 
 
@@ -29,11 +29,40 @@ def test_climb_reaches_the_top_of_a_hill():
     def height(configurations):
         return np.array([[-abs(c["i"] - 140) / 20 - abs(c["x"] - 0.5)] for c in configurations])
 
-    ends = climb(height, space.sample_configurations(4, seed=1), np.random.default_rng(0))
+    ends = climb(space, height, space.sample_configurations(4, seed=1), np.random.default_rng(0))
     heights = height(ends).ravel()
     assert list(heights) == sorted(heights, reverse=True)
     assert heights[0] > -0.1
     assert heights[0] > height(space.sample_configurations(4, seed=1)).max()
+
+
+def test_neighbours_differ_in_one_decision():
+    space = conditional_space()
+    rng = np.random.default_rng(0)
+    for configuration in space.sample_configurations(30, seed=2):
+        config = space.from_configuration(configuration)
+        found = neighbours(space, configuration, rng)
+        assert len(found) >= len(config) - 1  # but for the constant, whatever is forbidden
+        for neighbour in found:
+            assert space.validate(neighbour) == neighbour
+            changed = [name for name in config if name in neighbour and neighbour[name] != config[name]]
+            assert len(changed) == 1
+
+
+def test_short_ranges_have_neighbours():
+    # ConfigSpace's own generator gives up on these
+    space = SearchSpace(ConfigurationSpace({f"i{k}": (0, 5) for k in range(6)}))
+    for seed in range(20):
+        (start,) = space.sample_configurations(1, seed)
+        assert len(neighbours(space, start, np.random.default_rng(seed))) == 30
+
+
+def test_configurations_at_once():
+    space = conditional_space()
+    configs = space.sample(50, seed=3)
+    for config, configuration in zip(configs, configurations(space, configs), strict=True):
+        assert configuration.get_array() == pytest.approx(space.to_configuration(config).get_array(), nan_ok=True)
+        assert space.from_configuration(configuration) == config
 
 
 def hartmann6(config):

@@ -260,3 +260,19 @@ def test_networks_of_a_stack_drop_different_units():
     out = stack(torch.ones(3, 4, 50), training=True)
     assert not torch.equal(out[0], out[1])
     assert torch.equal(stack(torch.ones(3, 4, 50)), torch.ones(3, 4, 50))
+
+
+def test_statistics_of_young_normalisations_are_those_of_the_last_batches():
+    made = Trainer(BUILDS["batch norm"], data(), [0], OPTIONS, 0, "cpu")
+    assert not made.is_unsettled  # nothing was trained
+    for _ in range(3):
+        made.take_step()
+    before = made.stack.copy()
+    first = made.stack.weights["0.weight"][0]
+    with made.settled():
+        inside = made.stack.copy()
+    values = [functional.linear(made.data.rows(made.batches(step))[0], first) for step in range(3)]
+    torch.testing.assert_close(inside["1.running_mean"][0], torch.stack([v.mean(0) for v in values]).mean(0))
+    torch.testing.assert_close(inside["1.running_var"][0], torch.stack([v.var(0) for v in values]).mean(0))
+    after = made.stack.copy()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items()), "training goes on as it would have"

@@ -1,0 +1,214 @@
+"""A space file as one flat draft in ConfigSpace's dialect: full names, conditions by their child, fragments included.
+
+Plain data only, so that spaces can be listed and described without ConfigSpace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+from autonas.architectures.family import graph_module
+from autonas.data.task import Modality
+from autonas.errors import OptionError
+from autonas.search_space.library import open_fragment
+from autonas.search_space.size import log10_size
+from autonas.search_space.space import MODEL
+from autonas.search_space.spec import Spec, condition, conjunction, forbidden, hyperparameter, mentioned
+from autonas.search_space.strict import Document, near
+
+__all__ = ["Draft", "expand"]
+
+_SECTION = ("hyperparameters", "conditions", "forbiddens")
+
+
+@dataclass
+class Draft:
+    """A space as it grows: everything with full names, conditions by their child."""
+
+    hyperparameters: dict[str, Spec] = field(default_factory=dict)
+    conditions: dict[str, Spec] = field(default_factory=dict)
+    forbiddens: list[Spec] = field(default_factory=list)
+    families: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    networks: list[str] = field(default_factory=list)
+
+    def drop(self, names: Collection[str]) -> set[str]:
+        """Remove hyperparameters and whatever depends on them; returns all names that are gone."""
+        gone = set(names)
+        while more := {child for child, c in self.conditions.items() if not gone.isdisjoint(mentioned(c))} - gone:
+            gone |= more
+        self.hyperparameters = {name: spec for name, spec in self.hyperparameters.items() if name not in gone}
+        self.conditions = {child: spec for child, spec in self.conditions.items() if child not in gone}
+        self.forbiddens = [clause for clause in self.forbiddens if gone.isdisjoint(mentioned(clause))]
+        return gone
+
+    @property
+    def log10_size(self) -> float:
+        """Decimal logarithm of the number of configurations."""
+        return log10_size(self.hyperparameters, self.conditions, self.forbiddens)
+
+
+def expand(doc: Document, folder: Path | None) -> Draft:
+    """What a file means, fragments looked for in its folder first."""
+    top = doc.mapping(
+        doc.data, "", ("name", "title", "modality", "kinds"), ("citation", "extends", "include", "only", "portfolio")
+    )
+    for key in ("name", "title", "citation"):
+        if key in top:
+            doc.text(top[key], key)
+    if top["modality"] not in get_args(Modality):
+        raise doc.error(
+            "modality", f"unknown modality {top['modality']!r}. {near(top['modality'], get_args(Modality))}"
+        )
+    kinds = top["kinds"]
+    if not isinstance(kinds, dict) or not kinds:
+        raise doc.error("kinds", "a mapping with at least one kind was required.")
+
+    draft = Draft()
+    for kind, section in kinds.items():
+        path = f"kinds.{kind}"
+        if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z_]\w*", kind):
+            raise doc.error(path, f"a name of letters, digits and '_' was required, given {kind!r}.")
+        doc.mapping(section, path, (), ("family", "network", "settings", *_SECTION))
+        draft.families[kind] = doc.text(section.get("family", kind), f"{path}.family")
+        if doc.boolean(section.get("network", False), f"{path}.network"):
+            draft.networks.append(kind)
+        _check_family(doc, draft.families[kind], f"{path}.family")
+        family = graph_module(draft.families[kind])
+        if family is not None:
+            draft.settings[kind] = _settings(doc, section.get("settings", {}), f"{path}.settings", family.SETTINGS)
+            _check_view(doc, family, draft.settings[kind], path)
+        elif "settings" in section:
+            raise doc.error(f"{path}.settings", f"the family {draft.families[kind]!r} has no settings.")
+        elif "hyperparameters" not in section:
+            raise doc.error(path, "the key 'hyperparameters' is missing.")
+    choices = list(kinds)
+    draft.hyperparameters[MODEL] = {
+        "name": MODEL, "type": "categorical", "choices": choices, "default_value": choices[0],
+    }  # fmt: skip
+
+    shared: dict[str, Spec] = {}
+    for number, fragment in enumerate(doc.items(top.get("include", []), "include")):
+        if not draft.networks:
+            raise doc.error("include", "fragments serve the kinds that say `network: true`, and there is none.")
+        part = open_fragment(doc, fragment, f"include[{number}]", folder)
+        active: Spec = {"type": "IN", "parent": MODEL, "values": draft.networks}
+        shared.update(_add(part, part.data, "", draft, "", shared, active))
+    for kind, section in kinds.items():
+        active = {"type": "EQ", "parent": MODEL, "value": kind}
+        whole = _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
+        _add(doc, whole, f"kinds.{kind}", draft, f"{kind}:", shared, active)
+    return draft
+
+
+def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Checked settings of a family: known names, and the types of the defaults."""
+    given = doc.mapping(raw, path, optional=known)
+    for key, value in given.items():
+        default, where = known[key], f"{path}.{key}"
+        if isinstance(default, bool):
+            doc.boolean(value, where)
+        elif isinstance(default, int | float):
+            doc.number(value, where, whole=isinstance(default, int))
+        elif isinstance(default, list):
+            doc.items(value, where)
+        else:
+            doc.text(value, where)
+    return dict(given)
+
+
+def _with_family(
+    doc: Document, section: dict[str, Any], path: str, family: str, settings: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The section with the hyperparameters that the family derives from its settings in front of the file's own."""
+    module = graph_module(family)
+    if module is None or settings is None:
+        return section
+    try:
+        derived = module.space({**module.SETTINGS, **settings})
+    except OptionError as error:
+        raise doc.error(f"{path}.settings", str(error)) from error
+    own = {h.get("name") for h in section.get("hyperparameters", ()) if isinstance(h, dict)}
+    parts = {key: [*derived.get(key, ()), *doc.items(section.get(key, []), f"{path}.{key}")] for key in _SECTION}
+    # a file may give a derived hyperparameter another range
+    parts["hyperparameters"] = [
+        h for n, h in enumerate(parts["hyperparameters"])
+        if n >= len(derived["hyperparameters"]) or h["name"] not in own
+    ]  # fmt: skip
+    return {**section, **parts}
+
+
+def _add(
+    doc: Document, section: dict[str, Any], path: str, draft: Draft, prefix: str, shared: dict[str, Spec], active: Spec
+) -> dict[str, Spec]:
+    """Add one section to the draft; returns its hyperparameters by the names that the file uses."""
+    path = f"{path}." if path else ""
+    own: dict[str, Spec] = {}
+    for number, raw in enumerate(doc.items(section["hyperparameters"], f"{path}hyperparameters")):
+        spec = hyperparameter(doc, raw, f"{path}hyperparameters[{number}]")
+        name = spec["name"]
+        if name in own or (not prefix and name in (MODEL, *shared)):
+            raise doc.error(f"{path}hyperparameters[{number}].name", f"the name {name!r} is taken. Rename one of them.")
+        own[name] = {**spec, "name": prefix + name}
+        draft.hyperparameters[prefix + name] = own[name]
+
+    known = [*own, *shared]
+
+    def resolve(name: str) -> Spec | None:
+        return own.get(name) or shared.get(name)
+
+    stated: dict[str, Spec] = {}
+    for number, raw in enumerate(doc.items(section.get("conditions", []), f"{path}conditions")):
+        where = f"{path}conditions[{number}]"
+        spec = condition(doc, raw, where, resolve, known)
+        child = spec["child"]
+        if child.removeprefix(prefix) not in own:
+            raise doc.error(where, f"{child!r} is shared: only its own file can state when it is active.")
+        if child in stated:
+            raise doc.error(where, f"{child!r} has two conditions. Combine them with AND or OR.")
+        stated[child] = spec
+    for number, raw in enumerate(doc.items(section.get("forbiddens", []), f"{path}forbiddens")):
+        draft.forbiddens.append(forbidden(doc, raw, f"{path}forbiddens[{number}]", resolve, known))
+    for spec in own.values():
+        name = spec["name"]
+        draft.conditions[name] = conjunction({**active, "child": name}, stated.get(name))
+    return own
+
+
+@cache
+def _families() -> list[str]:
+    """Names of all families: learners, and the architectures that say whether folds can be batched."""
+    found = []
+    for folder, mark in (("training.learners", "\nLEARNER"), ("architectures", "\nBATCHED")):
+        files = resources.files(f"autonas.{folder}").iterdir()
+        found += [f.name.removesuffix(".py") for f in files if f.name.endswith(".py") and mark in f.read_text("utf-8")]
+    return sorted(found)
+
+
+def _check_family(doc: Document, family: str, path: str) -> None:
+    if family not in _families():
+        raise doc.error(path, f"there is no family {family!r}. {near(family, _families())}")
+
+
+def _check_view(doc: Document, family: ModuleType, settings: Mapping[str, Any], path: str) -> None:
+    """What the networks read must be what the data of the space are."""
+    modality = doc.data["modality"]
+    try:
+        view = family.view({**family.SETTINGS, **settings}).partition(":")[0]
+    except OptionError as error:
+        raise doc.error(f"{path}.settings", str(error)) from error
+    reads = {"image": "image", "series": "series", "tokens": "text"}.get(view, modality)
+    if reads != modality:
+        hints = {"view": f"`view: {modality}`", "tokens": "`tokens: words` for texts, `tokens: none` for series"}
+        fitting = [hint for key, hint in hints.items() if key in family.SETTINGS]
+        ways = f"Say in its settings {fitting[0]}, or change" if fitting else "Change"
+        raise doc.error(
+            path, f"this family reads data of the modality {reads!r}, not {modality!r}. {ways} the modality."
+        )

@@ -1,0 +1,202 @@
+"""What a predictor sees of an architecture: its vector, its labelled graph, its cost, scores of the untrained network.
+
+Each part is an encoding of its own, and several stand side by side.  ``vector`` is the configuration with its choices
+one-hot.  ``paths`` counts the operations that follow each other, up to three along a path (after the path encoding of
+White et al 2021, cut short so that deep networks have few); ``wl`` counts what the Weisfeiler-Lehman test sees of each
+operation's past (as Ru et al 2021).  ``cost`` is the dry run's.  Graphs are looked at without plumbing, and without
+what the output does not depend on, so that architectures that compute the same look the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Self
+
+import numpy as np
+
+from autonas.architectures.family import graph_module
+from autonas.architectures.graph import Graph
+from autonas.architectures.merges import Zeros
+from autonas.core.trial import Config
+from autonas.errors import ArchitectureError, unknown
+from autonas.search_space.encode import VectorEncoding
+from autonas.search_space.space import USUAL_SHAPES, SearchSpace
+
+__all__ = ["PARTS", "Features", "default_parts", "path_counts", "wl_counts"]
+
+PARTS = ("vector", "paths", "wl", "cost")
+LONGEST = 3  # operations in a path
+ROUNDS = 2  # of the Weisfeiler-Lehman test
+_PLUMBING = ("", "add", "concat")
+
+Counts = Counter[Hashable]
+Past = Counter[int]
+"""Operations that a value comes from, by their number; several paths from one count several times."""
+
+
+def _operations(graph: Graph) -> list[tuple[str, Past]]:
+    """Label and past of every operation on which the result depends, and last of the output."""
+    needed = {graph.result}
+    for number in range(len(graph.nodes) - 1, -1, -1):
+        if number in needed:
+            needed.update(graph.nodes[number].inputs)
+    found: list[tuple[str, Past]] = []
+    pasts: list[Past] = []
+    for number, node in enumerate(graph.nodes):
+        past: Past = Counter()
+        for i in node.inputs:
+            past.update(pasts[i])
+        zero = bool(node.layers) and isinstance(node.layers[0], Zeros)
+        alive = number in needed and not zero and bool(past or not node.inputs)
+        if alive and node.label not in _PLUMBING:
+            found.append((node.label, past))
+            past = Counter({len(found) - 1: 1})
+        pasts.append(past if alive else Counter())
+    found.append(("output", pasts[graph.result]))
+    return found
+
+
+def path_counts(graph: Graph, longest: int = LONGEST) -> Counts:
+    """How often up to ``longest`` operations follow each other, input and output included."""
+    total: Counts = Counter()
+    ends: list[Counter[tuple[str, ...]]] = []  # paths that end at each operation
+    for label, past in _operations(graph):
+        here: Counter[tuple[str, ...]] = Counter({(label,): 1})
+        for operation, n in past.items():
+            for path, times in ends[operation].items():
+                if len(path) < longest:
+                    here[*path, label] += n * times
+        ends.append(here)
+        total.update(here)
+    return total
+
+
+def wl_counts(graph: Graph, rounds: int = ROUNDS) -> Counts:
+    """How often each label occurs, when every round adds to an operation's label those that it reads."""
+    operations = _operations(graph)
+    labels: list[Hashable] = [label for label, _ in operations]
+    total: Counts = Counter((0, label) for label in labels)
+    for number in range(1, rounds + 1):
+        pasts = [sorted(((labels[i], n) for i, n in past.items()), key=repr) for _, past in operations]
+        labels = [(label, tuple(past)) for label, past in zip(labels, pasts, strict=True)]
+        total.update((number, label) for label in labels)
+    return total
+
+
+_COUNTERS: dict[str, Callable[[Graph], Counts]] = {"paths": path_counts, "wl": wl_counts}
+
+
+def default_parts(space: SearchSpace) -> tuple[str, ...]:
+    """The vector, and paths where a kind of the space is made of a graph."""
+    graphs = any(graph_module(family) is not None for family in space.families.values())
+    return ("vector", "paths", "cost") if graphs else ("vector",)
+
+
+class Features:
+    """Numbers for configurations, scaled by what :meth:`fit` has seen.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    parts : sequence of {"vector", "paths", "wl", "cost"}
+    shape : sequence of int or None
+        Of one example; None: a usual one of the modality.
+    n_outputs : int
+    scores : sequence of callable
+        Further features, ``score(config) -> float``: zero-cost scores, say.
+
+    Attributes
+    ----------
+    block : (d,) int array
+        The part, or for a graph the length of the path or the round, that each column belongs to.
+
+    Raises
+    ------
+    OptionError
+        For a part that does not exist.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        parts: Sequence[str] = ("vector",),
+        *,
+        shape: Sequence[int] | None = None,
+        n_outputs: int = 10,
+        scores: Sequence[Callable[[Config], float]] = (),
+    ) -> None:
+        for part in parts:
+            if part not in PARTS:
+                raise unknown("encoding", part, PARTS)
+        self.space = space
+        self.parts = tuple(parts)
+        self.shape = tuple(shape or USUAL_SHAPES[space.modality])
+        self.n_outputs = n_outputs
+        self.scores = tuple(scores)
+        self._vector = VectorEncoding(space, one_hot=True, inactive=-1.0)
+
+    def fit(self, configs: Sequence[Config]) -> Self:
+        """Learn which paths there are, and the scale of every column."""
+        raw = self._raw(configs)
+        self._vocabulary: list[tuple[str, Hashable]] = sorted({key for row in raw for key in row}, key=repr)
+        table = self._table(raw)
+        self._used = np.flatnonzero(table.std(axis=0) > 0)  # what never varies says nothing
+        self._mean, self._sd = table.mean(axis=0)[self._used], table.std(axis=0)[self._used]
+        names = [_block(*self._vocabulary[column]) for column in self._used]
+        order = {name: number for number, name in enumerate(sorted(set(names)))}
+        self.block = np.array([order[name] for name in names], dtype=np.intp)
+        return self
+
+    def __call__(self, configs: Sequence[Config]) -> np.ndarray:
+        """(n, d) array; a column has mean 0 and standard deviation 1 over the configurations of :meth:`fit`."""
+        return (self._table(self._raw(configs))[:, self._used] - self._mean) / self._sd
+
+    def _table(self, rows: Sequence[dict[tuple[str, Hashable], float]]) -> np.ndarray:
+        return np.array([[row.get(key, 0.0) for key in self._vocabulary] for row in rows]).reshape(len(rows), -1)
+
+    def _raw(self, configs: Sequence[Config]) -> list[dict[tuple[str, Hashable], float]]:
+        """Numbers by part and name; a name that is missing stands for 0."""
+        rows: list[dict[tuple[str, Hashable], float]] = [{} for _ in configs]
+        if "vector" in self.parts:
+            for row, vector in zip(rows, self._vector.encode(configs), strict=True):
+                row.update({("vector", j): float(value) for j, value in enumerate(vector)})
+        counters = {part: _COUNTERS[part] for part in self.parts if part in _COUNTERS}
+        for row, config in zip(rows, configs, strict=True):
+            for part, counts in self._counted(config, counters).items():
+                row.update({(part, key): math.log1p(n) for key, n in counts.items()})
+            row.update({("score", j): score(config) for j, score in enumerate(self.scores)})
+            if "cost" in self.parts:
+                row.update({("cost", name): value for name, value in self._cost(config).items()})
+        return rows
+
+    def _counted(self, config: Config, counters: dict[str, Callable[[Graph], Counts]]) -> dict[str, Counts]:
+        family = self.space.families.get(self.space.kind_of(config), "")
+        if not counters or graph_module(family) is None:
+            return {}
+        try:
+            graph = self.space.graph(config, self.shape, self.n_outputs)
+        except ArchitectureError:  # impossible for this data: an architecture without operations
+            return {}
+        return {part: count(graph) for part, count in counters.items()}
+
+    def _cost(self, config: Config) -> dict[str, float]:
+        if self.space.kind_of(config) not in self.space.networks:
+            return {}
+        try:
+            cost = self.space.dry_run(config, self.shape, self.n_outputs)
+        except ArchitectureError:
+            return {}
+        return {
+            "parameters": math.log1p(cost.parameters),
+            "macs": math.log1p(cost.macs),
+            "activations": math.log1p(cost.activation_bytes),
+        }
+
+
+def _block(part: str, key: Hashable) -> tuple[str, int]:
+    """Where a column belongs: paths by their length, Weisfeiler-Lehman labels by their round."""
+    if part == "paths":
+        return part, len(key)  # type: ignore[arg-type]
+    return (part, key[0]) if part == "wl" else (part, 0)  # type: ignore[index]

@@ -1,0 +1,132 @@
+"""Predictors: from architectures to losses without training, with an idea of how sure they are.
+
+All have ``fit(configs, losses)`` and ``predict(configs) -> (mean, sd)``.  Here are the random forest (as in Siems et al
+2020) and the Gaussian process (Kandasamy et al 2018; Ru et al 2021: a kernel on graph features); ensembles of networks
+(Liu et al 2017) are in ``neural.py``.  Losses are standardised, with the bad tail drawn in, and what is said comes
+back in the loss's own units.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autonas.core.trial import Config
+from autonas.errors import OptionError, unknown
+from autonas.search_space.space import SearchSpace
+from autonas.surrogates.features import Features, default_parts
+from autonas.surrogates.targets import BentScale
+
+__all__ = ["PREDICTORS", "ForestPredictor", "GpPredictor", "Predictor", "make_predictor"]
+
+FEWEST = 3
+_CALLS = 40  # evaluations of the posterior density in a fit of the process
+_SMALLEST_SD = 1e-3
+
+
+class Predictor(ABC):
+    """Losses of architectures that were not trained.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    features : Features or None
+        What it sees; None: by default the vector, and paths and cost where there are graphs.
+    seed : int
+    """
+
+    def __init__(self, space: SearchSpace, features: Features | None = None, *, seed: int = 0) -> None:
+        self.space = space
+        self.features = features or Features(space, default_parts(space))
+        self.seed = seed
+
+    def fit(self, configs: Sequence[Config], losses: Sequence[float] | np.ndarray) -> None:
+        """Learn from trained architectures.
+
+        Parameters
+        ----------
+        configs : sequence of mapping
+        losses : (n,) array
+            Finite.
+
+        Raises
+        ------
+        OptionError
+            For fewer than 3, or losses that are not finite.
+        """
+        values = np.asarray(losses, dtype=float)
+        if len(values) < FEWEST or len(values) != len(configs) or not np.isfinite(values).all():
+            raise OptionError(
+                f"A predictor requires a finite loss for each of at least {FEWEST} configurations, given {len(configs)} "
+                f"configurations and {int(np.isfinite(values).sum())} finite losses. Leave failed trials out."
+            )
+        self._scale = BentScale(values)
+        self._learn(configs, self._scale.forward(values))
+
+    def predict(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
+        """Expected loss and its standard deviation, (n,) arrays.
+
+        The deviation is half of what the loss would change from one deviation below to one above on the scale of the
+        fit.
+        """
+        z, deviation = self._foresee(configs)
+        deviation = np.maximum(deviation, _SMALLEST_SD)
+        low, mean, high = (self._scale.inverse(z + step * deviation) for step in (-1, 0, 1))
+        return mean, (high - low) / 2
+
+    @abstractmethod
+    def _learn(self, configs: Sequence[Config], z: np.ndarray) -> None:
+        """Fit to standardised losses."""
+
+    @abstractmethod
+    def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the standardised losses."""
+
+
+class ForestPredictor(Predictor):
+    """Random forest; what it is unsure of is what its trees and their leaves disagree on (Hutter et al 2011).
+
+    Parameters
+    ----------
+    space, features, seed
+        See :class:`Predictor`.
+    trees : int
+    """
+
+    def __init__(
+        self, space: SearchSpace, features: Features | None = None, *, seed: int = 0, trees: int = 200
+    ) -> None:
+        super().__init__(space, features, seed=seed)
+        self.trees = trees
+
+    def _learn(self, configs: Sequence[Config], z: np.ndarray) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        self._forest = ExtraTreesRegressor(self.trees, max_features=0.5, random_state=self.seed)
+        self._forest.fit(self.features.fit(configs)(configs), z)
+
+    def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
+        X = self.features(configs).astype(np.float32)
+        trees = np.array([tree.predict(X) for tree in self._forest.estimators_])
+        return trees.mean(axis=0), trees.std(axis=0)
+
+
+class GpPredictor(Predictor):
+    """Gaussian process with a length scale for each block of the features."""
+
+    def _learn(self, configs: Sequence[Config], z: np.ndarray) -> None:
+        from autonas.surrogates.gp import GaussianProcess
+
+        X = self._scaled(self.features.fit(configs)(configs), first=True)
+        n_blocks = int(self.features.block.max()) + 1 if X.shape[1] else 0
+        process = GaussianProcess(self.features.block, np.zeros(X.shape[1]), np.zeros(n_blocks))
+        points = self._points(X)
+        theta = process.fit(points, z, process.prior, _CALLS)
+        self._posterior = process.posterior(points, z, theta)
+
+    def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
+        return self._posterior.predict(self._points(self._scaled(self.features(configs))))
