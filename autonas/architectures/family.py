@@ -34,6 +34,8 @@ ROLE = {"role": "architecture"}
 
 def architectural(name: str, values: Sequence[Any], default: Any = None) -> dict[str, Any]:
     """A categorical hyperparameter that decides about the architecture; a constant if it has one value."""
+    if not values:
+        raise OptionError(f"they leave {name!r} no value to choose from.")
     if len(values) == 1:
         return {"name": name, "type": "constant", "value": values[0], "meta": ROLE}
     first = values[0] if default is None else default
@@ -42,7 +44,7 @@ def architectural(name: str, values: Sequence[Any], default: Any = None) -> dict
 
 def number(name: str, values: Sequence[Any], default: Any = None) -> dict[str, Any]:
     """As :func:`architectural`, for values with an order."""
-    if len(values) == 1:
+    if len(values) < 2:
         return architectural(name, values)
     first = values[0] if default is None else default
     return {"name": name, "type": "ordinal", "sequence": list(values), "default_value": first, "meta": ROLE}

@@ -7,7 +7,7 @@ branches are mixed at random instead of added (Shake-Shake); another number of b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,8 +97,8 @@ def _branches(graph: Graph, x: Value, name: str, stage: int, kind: str, width: i
     counts, kernels = sorted(graph.options["branches"]), graph.options["kernels"]
 
     def branch(b: int) -> Value | None:
-        cases = [((k,), partial(convs, b, k)) for k in kernels]
-        return graph.choose(f"kernel_{stage}", cases, f"{name}_branch_{b}")
+        sizes = [((k,), partial(convs, b, k)) for k in kernels]
+        return graph.choose(f"kernel_{stage}", sizes, f"{name}_branch_{b}")
 
     def convs(b: int, kernel: int) -> Value:
         layers: list[Layer]
@@ -114,6 +114,7 @@ def _branches(graph: Graph, x: Value, name: str, stage: int, kind: str, width: i
         merges = [((n,), partial(_merged, graph, name, made[:n])) for n in counts]
         return [graph.choose(f"branches_{stage}", merges, f"{name}_branches")]
     found: list[Value | None] = []
+    cases: list[tuple[list[int], Callable[[], Value | None]]]
     for b in range(1, counts[-1] + 1):
         fewer, enough = [n for n in counts if n < b], [n for n in counts if n >= b]
         if not fewer:

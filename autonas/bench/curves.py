@@ -12,8 +12,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import math
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,10 @@ import numpy as np
 from autonas.core.objective import get_metric
 from autonas.core.trial import Proposal, Value
 from autonas.errors import DataError
+from autonas.surrogates.curves import CURVE_MODELS, make_curve_model
+from autonas.surrogates.curves.base import best_so_far
 
-__all__ = ["CURVES", "TASKS", "Recorded", "read_curves", "record", "write_curves"]
+__all__ = ["CURVES", "TASKS", "Recorded", "read_curves", "record", "report", "write_curves"]
 
 CURVES = Path(__file__).parent / "data" / "curves.json.gz"
 TASKS = ("digits", "digits-images", "mnist-images", "breast_cancer", "wine", "diabetes")
@@ -34,6 +38,7 @@ MOST_ROWS = 600
 MOST_MACS = 2e9  # of the forward passes of one training; larger configurations are drawn again
 MOST_STEPS = 800
 DIGITS = 6  # significant ones
+NINETY = 1.645  # standard deviations either side of the mean
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,87 @@ def record(tasks: tuple[str, ...] = TASKS, per_task: int = 60) -> Iterator[Recor
                 result = evaluator.evaluate(Proposal(config), None, Path(folder))
             if result.status == "ok":
                 yield Recorded(name, space.name, config, result.curve, result.loss)
+
+
+def report(curves: list[Recorded], models: Sequence[str] = CURVE_MODELS, *, seen: float = 0.25, raw: bool = False) -> str:
+    """How well models foresee the final loss from the start of a curve, as a table.
+
+    Of every task one half of the curves teaches the models and the other half asks them, then the other way round; so
+    all figures are of curves that a model has not seen.  Spearman's correlation is within a task, mean over the tasks.
+
+    Parameters
+    ----------
+    curves : list of Recorded
+    models : sequence of str
+    seen : float
+        Progress up to which a curve is shown.
+    raw : bool
+        Predict the last loss of curves as they are; default: the best loss so far, which is of the weights that are kept.
+    """
+    lines = [f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} {'ms':>6} {'fit s':>6}"]
+    for name in models:
+        found = [_halves(name, part, seen, raw) for part in _by_task(curves)]
+        rank = np.mean([one.spearman() for one in found])
+        r2 = np.mean([one.r2() for one in found])
+        wrong = math.sqrt(np.mean(np.concatenate([np.log(one.mean / one.true) ** 2 for one in found])))
+        cover = np.mean(np.concatenate([np.abs(one.mean - one.true) <= NINETY * one.sd for one in found]))
+        n = sum(len(one.true) for one in found)
+        milliseconds = 1e3 * sum(one.seconds for one in found) / n
+        fitting = np.mean([one.fit_seconds for one in found])
+        lines.append(f"{name:12} {rank:8.3f} {r2:6.3f} {wrong:8.3f} {cover:7.1%} {milliseconds:6.2f} {fitting:6.2f}")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """Predictions and truth of one task; seconds are of CPU: of all predictions, and of one fit."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    true: np.ndarray
+    seconds: float
+    fit_seconds: float
+
+    def spearman(self) -> float:
+        """Rank correlation of predictions and truth."""
+        from scipy.stats import spearmanr
+
+        return float(spearmanr(self.mean, self.true).statistic)
+
+    def r2(self) -> float:
+        """Explained share of the variance of the logarithm of the final loss."""
+        true = np.log(self.true)
+        return float(1 - np.mean((np.log(self.mean) - true) ** 2) / true.var())
+
+
+def _by_task(curves: list[Recorded]) -> list[list[Recorded]]:
+    return [[one for one in curves if one.task == task] for task in dict.fromkeys(one.task for one in curves)]
+
+
+def _halves(name: str, recorded: list[Recorded], seen: float, raw: bool) -> Foreseen:
+    """Predictions for each half of a task's curves by a model that has learned from the other half."""
+    from autonas.search_space.encode import VectorEncoding
+    from autonas.search_space.load import load_space
+
+    space = load_space(recorded[0].space, "regression" if recorded[0].task == "diabetes" else "classification")
+    configs = VectorEncoding(space, one_hot=True, inactive=-1.0).encode([one.config for one in recorded])
+    curves = [list(one.curve) if raw else best_so_far(one.curve) for one in recorded]
+    half = np.random.default_rng(0).permutation(len(curves)) % 2
+    predictions = np.empty((len(curves), 2))
+    fitting = predicting = 0.0
+    for part in (0, 1):
+        model = make_curve_model(name)
+        start = time.process_time()
+        others = np.flatnonzero(half != part)
+        model.fit([curves[i] for i in others], list(configs[others]))
+        asked = np.flatnonzero(half == part)
+        start, fitting = time.process_time(), fitting + time.process_time() - start
+        for i in asked:
+            prefix = [(z, loss) for z, loss in curves[i] if z <= seen + 1e-9]
+            predictions[i] = model.predict(prefix, 1.0, configs[i])
+        predicting += time.process_time() - start
+    true = np.array([curve[-1][1] for curve in curves])
+    return Foreseen(predictions[:, 0], predictions[:, 1], true, predicting, fitting / 2)
 
 
 def _sample(space: Any, shape: tuple[int, ...], n_outputs: int, n: int) -> Iterator[dict[str, Value]]:

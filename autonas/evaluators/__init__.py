@@ -1,20 +1,25 @@
-"""Performance estimation strategies (survey, section 4): one file each, the file name is the public name."""
+"""Performance estimation strategies (survey, section 4): one file each, the file name is the public name.
+
+An evaluator whose constructor takes ``inner`` wraps another one: ``"median(train)"``.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autonas.errors import unknown
+from autonas.errors import OptionError, unknown
 
 if TYPE_CHECKING:
     from autonas.core.objective import Metric
     from autonas.evaluators.base import Evaluator
 
-__all__ = ["list_evaluators", "make_evaluator"]
+__all__ = ["check_evaluator", "list_evaluators", "make_evaluator"]
 
 
 @cache
@@ -32,19 +37,46 @@ def list_evaluators() -> list[tuple[str, str]]:
     return found
 
 
+def check_evaluator(spec: Any) -> None:
+    """Raise what :func:`make_evaluator` raises for a name that does not exist; imports none of them."""
+    if isinstance(spec, str):
+        _parse(spec)
+
+
 def make_evaluator(spec: str | type[Evaluator], metric: Metric, *, seed: int, device: str) -> Evaluator:
     """An evaluator by name, or from a class of one's own.
+
+    Parameters
+    ----------
+    spec : str or class
+        A name, a name around a name (``"domhan(train)"``), or a class that derives from Evaluator.
+    metric, seed, device
+        See :class:`~autonas.evaluators.base.Evaluator`.
 
     Raises
     ------
     OptionError
-        For a name that does not exist.
+        If there is no such evaluator, or it wraps nothing.
     """
-    cls: Any = spec
-    if isinstance(spec, str):
-        names = [name for name, _ in list_evaluators()]
-        if spec not in names:
-            raise unknown("evaluator", spec, names)
-        cls = importlib.import_module(f"{__name__}.{spec}").EVALUATOR
-    evaluator: Evaluator = cls(metric, seed=seed, device=device)
+    if not isinstance(spec, str):
+        return spec(metric, seed=seed, device=device)
+    outer, inner = _parse(spec)
+    cls: Any = importlib.import_module(f"{__name__}.{outer}").EVALUATOR
+    wrapped = {} if inner is None else {"inner": make_evaluator(inner, metric, seed=seed, device=device)}
+    if wrapped and "inner" not in inspect.signature(cls).parameters:
+        raise OptionError(f"The evaluator {outer!r} wraps no other. Write {inner!r} or {outer!r} alone.")
+    evaluator: Evaluator = cls(metric, seed=seed, device=device, **wrapped)
     return evaluator
+
+
+def _parse(spec: str) -> tuple[str, str | None]:
+    """The outer name, and what it wraps."""
+    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", spec)
+    if match is None:
+        raise OptionError(f'An evaluator is a name, or a name around a name: "domhan(train)". Given: {spec!r}.')
+    names = [name for name, _ in list_evaluators()]
+    if match[1] not in names:
+        raise unknown("evaluator", match[1], names)
+    if match[2] is not None:
+        _parse(match[2])
+    return match[1], match[2]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from autonas.core.objective import Metric
 from autonas.core.trial import Proposal, Result, Trial
@@ -40,6 +41,18 @@ class Evaluator(ABC):
 
     def observe(self, trial: Trial) -> None:
         """Called in the main process with every finished trial."""
+
+    def judge(
+        self, trial_id: int, proposal: Proposal, progress: float, values: Mapping[str, float]
+    ) -> dict[str, Any] | None:
+        """Called in the main process with every report of a running trial.
+
+        Returns
+        -------
+        dict or None
+            None: it may go on.  Otherwise it is stopped, and these plain values say why in ``Result.info``.
+        """
+        return None
 
     @abstractmethod
     def evaluate(

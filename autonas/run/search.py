@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autonas.core.clock import Clock
 from autonas.core.trial import Proposal, Trial
+from autonas.evaluators.base import Evaluator
 from autonas.run.checkpoints import Checkpoints
 from autonas.run.executors import Done, Executor, Job, Report
 from autonas.run.journal import Journal
@@ -71,6 +72,9 @@ class Search:
     facts : mapping
         What the portfolio asks about the data.
     seed : int
+    evaluator : Evaluator or None
+        Hears in this process what trials bring, and may stop one by its reports.  An executor in this process hands its
+        reports to :meth:`heard`.
     """
 
     space: SearchSpace
@@ -82,6 +86,7 @@ class Search:
     progress: Progress
     facts: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    evaluator: Evaluator | None = None
 
     def __post_init__(self) -> None:
         for trial in self.journal.trials():
@@ -90,6 +95,7 @@ class Search:
         self.trials: list[Trial] = self.journal.trials()
         self._known = {t.proposal.key for t in self.trials}
         self._running: dict[int, Proposal] = {}
+        self._verdicts: dict[int, dict[str, Any]] = {}  # of running trials that the evaluator has stopped
         self._strategy: Strategy | None = None
         self._thought = 0.0
         self._thoughts = 0
@@ -101,6 +107,9 @@ class Search:
         portfolio = self.space.portfolio(self.facts)
         self._portfolio = [(c, s) for c, s in portfolio if Proposal(c).key not in self._known]
         self._shares = {Proposal(c).key: share for c, share in portfolio}
+        if self.evaluator is not None:
+            for trial in self.trials:
+                self.evaluator.observe(trial)
 
     def run(self) -> list[Trial]:
         """Search until a limit; Ctrl-C ends it early and loses nothing that is finished."""
@@ -197,7 +206,8 @@ class Search:
         clock = self.limits.clock
         for event in self.executor.events(None if clock.seconds is None else 0.2):
             if isinstance(event, Report):
-                self.progress.reported(event.id, event.progress, event.values)
+                if not self.heard(event.id, event.progress, event.values):
+                    self.executor.stop(event.id)
             elif isinstance(event, Done):
                 self._tell(event)
         if clock.seconds is not None and clock.elapsed() > (1 + GRACE) * clock.seconds:
@@ -205,23 +215,38 @@ class Search:
                 self.executor.kill(trial_id, "the time was over")
                 self._drop(trial_id)
 
+    def heard(self, trial_id: int, progress: float, values: Mapping[str, float]) -> bool:
+        """What a running trial reports; whether it may go on."""
+        self.progress.reported(trial_id, progress, values)
+        if self.evaluator is not None and trial_id in self._running and trial_id not in self._verdicts:
+            verdict = self.evaluator.judge(trial_id, self._running[trial_id], progress, values)
+            if verdict is not None:
+                self._verdicts[trial_id] = verdict
+        return trial_id not in self._verdicts and not self.limits.clock.over()
+
     def _drop(self, trial_id: int) -> None:
         """Forget a trial that had no time to finish; the journal keeps it as asked."""
         self._running.pop(trial_id)
+        self._verdicts.pop(trial_id, None)
         self.checkpoints.discard(trial_id)
 
     def _tell(self, event: Done) -> None:
         if event.id not in self._running:
             return
-        proposal = self._running.pop(event.id)
+        proposal, result = self._running.pop(event.id), event.result
+        verdict = self._verdicts.pop(event.id, None)
+        if verdict is not None and result.status == "stopped":  # else it had ended before it was told to stop
+            result = replace(result, info={**result.info, **verdict})
         checkpoint = None
-        if event.result.status == "failed":
+        if result.status == "failed":
             self.checkpoints.discard(event.id)
         else:
             checkpoint = str(self.checkpoints.commit(event.id))
-        trial = Trial(event.id, proposal, event.result, checkpoint)
+        trial = Trial(event.id, proposal, result, checkpoint)
         self.journal.told(trial)
         self.trials.append(trial)
+        if self.evaluator is not None:
+            self.evaluator.observe(trial)
         if self._strategy is not None:
             self._strategy.tell(trial)
         self.progress.finished(trial)

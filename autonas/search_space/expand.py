@@ -118,31 +118,46 @@ def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict
         elif isinstance(default, int | float):
             doc.number(value, where, whole=isinstance(default, int))
         elif isinstance(default, list):
-            doc.items(value, where)
+            _choices(doc, value, where, default)
         else:
             doc.text(value, where)
+        if isinstance(default, int | float) and not isinstance(default, bool) and value < 0:
+            raise doc.error(where, f"a number >= 0 was required, given {value}.")
     return dict(given)
+
+
+def _choices(doc: Document, raw: Any, path: str, default: list[Any]) -> None:
+    """Refuse what is not a list of different values of the kind that the family's own list has."""
+    values = doc.items(raw, path)
+    if not values and default:
+        raise doc.error(path, f"at least one value was required, given an empty list. By default: {default}.")
+    for number, value in enumerate(values):
+        where = f"{path}[{number}]"
+        if default and isinstance(default[0], str):
+            doc.text(value, where)
+        elif default and doc.number(value, where, whole=isinstance(default[0], int)) < 0:
+            raise doc.error(where, f"a number >= 0 was required, given {value}.")
+        if value in values[:number]:
+            raise doc.error(where, f"the value {value!r} stands twice. Remove one.")
 
 
 def _with_family(
     doc: Document, section: dict[str, Any], path: str, family: str, settings: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The section with the hyperparameters that the family derives from its settings in front of the file's own."""
+    """The section with the hyperparameters that the family derives from its settings behind the file's own."""
     module = graph_module(family)
     if module is None or settings is None:
         return section
     try:
         derived = module.space({**module.SETTINGS, **settings})
     except OptionError as error:
-        raise doc.error(f"{path}.settings", str(error)) from error
-    own = {h.get("name") for h in section.get("hyperparameters", ()) if isinstance(h, dict)}
-    parts = {key: [*derived.get(key, ()), *doc.items(section.get(key, []), f"{path}.{key}")] for key in _SECTION}
+        raise doc.error(f"{path}.settings", f"these settings do not fit: {error}") from error
+    given = {key: doc.items(section.get(key, []), f"{path}.{key}") for key in _SECTION}
+    own = {h.get("name") for h in given["hyperparameters"] if isinstance(h, dict)}
     # a file may give a derived hyperparameter another range
-    parts["hyperparameters"] = [
-        h for n, h in enumerate(parts["hyperparameters"])
-        if n >= len(derived["hyperparameters"]) or h["name"] not in own
-    ]  # fmt: skip
-    return {**section, **parts}
+    derived["hyperparameters"] = [h for h in derived["hyperparameters"] if h["name"] not in own]
+    # the file's own ones come first, so that their places are those in the file
+    return {**section, **{key: [*given[key], *derived.get(key, ())] for key in _SECTION}}
 
 
 def _add(

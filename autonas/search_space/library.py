@@ -14,7 +14,7 @@ from autonas.errors import OptionError, SpaceError, unknown
 from autonas.search_space.extend import extended
 from autonas.search_space.strict import Document, near
 
-__all__ = ["library", "open_fragment", "open_space", "space_names", "whole"]
+__all__ = ["is_packaged", "library", "open_fragment", "open_space", "space_names", "whole"]
 
 _PATH = re.compile(r"[/\\]|\.ya?ml$")  # what tells a path from a name
 
@@ -51,10 +51,15 @@ def fragment_names() -> list[str]:
     return [name for name in library() if "fragment" in _packaged(name).data]
 
 
+def is_packaged(name: str | os.PathLike[str]) -> bool:
+    """Whether this is the name of a packaged file and not a path."""
+    return isinstance(name, str) and not _PATH.search(name)
+
+
 def open_space(name: str | os.PathLike[str]) -> tuple[Document, Path | None]:
     """The file as it is written, and the folder in which its fragments are looked for first."""
     text = os.fspath(name)
-    if isinstance(name, str) and not _PATH.search(text):
+    if is_packaged(name):
         if text not in library():
             raise unknown("space", text, space_names(), f"For a file of your own give its path: ./{text}.yaml")
         doc = _packaged(text)

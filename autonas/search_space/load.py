@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from autonas.architectures.family import graph_module
+from autonas.core.trial import Config
 from autonas.data.task import Kind
-from autonas.errors import SpaceError, unknown
+from autonas.errors import ArchitectureError, OptionError, SpaceError, unknown
 from autonas.search_space.expand import Draft, expand
-from autonas.search_space.library import open_space, space_names, whole
+from autonas.search_space.library import is_packaged, open_space, space_names, whole
 from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
 from autonas.search_space.strict import Document, near
 
@@ -104,9 +106,11 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
     )
     for choice in draft.families:
         try:
-            space.default(choice)
+            default = space.default(choice)
         except SpaceError as error:
             raise doc.error(f"kinds.{choice}", f"the default configuration is not allowed. {error}") from error
+        if not is_packaged(name):
+            _check_build(doc, space, choice, default)
     space.portfolio_entries = tuple(_portfolio(doc, space, dropped))
     return space
 
@@ -146,6 +150,18 @@ def _configspace(doc: Document, draft: Draft) -> Any:
         return ConfigurationSpace.from_serialized_dict(copy.deepcopy(expanded))  # it takes its argument apart
     except Exception as error:  # its errors have no common root
         raise doc.error("", f"ConfigSpace refuses the space: {' '.join(str(error).split())}") from error
+
+
+def _check_build(doc: Document, space: SearchSpace, kind: str, default: Config) -> None:
+    """Refuse settings of which the family cannot make its default network, whatever the data."""
+    if graph_module(space.families[kind]) is None:
+        return
+    try:
+        space.graph(default)
+    except ArchitectureError:  # the real data may be larger
+        return
+    except OptionError as error:
+        raise doc.error(f"kinds.{kind}.settings", f"no network can be built with these. {error}") from error
 
 
 # --- portfolio -------------------------------------------------------------------------------------------------------

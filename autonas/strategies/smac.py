@@ -223,9 +223,11 @@ def configurations(space: SearchSpace, configs: Sequence[Config]) -> list[Config
         if rows:
             values = [configs[row][name] for row in rows]
             listed = listed_values(hyperparameter)
-            vectors[rows, column] = (
-                [listed.index(value) for value in values] if listed else hyperparameter.to_vector(np.array(values))
-            )
+            if listed is None:
+                vectors[rows, column] = hyperparameter.to_vector(np.array(values))
+            else:
+                codes = [hyperparameter.to_vector(value) for value in listed]
+                vectors[rows, column] = [codes[listed.index(value)] for value in values]
     return [Configuration(space.configspace, vector=vector) for vector in vectors]
 
 
