@@ -130,6 +130,20 @@ def test_lists(what, folder):
     assert isinstance(json.loads(run(folder, what, "--json")), list)
 
 
+def test_a_space_is_shown_and_copied(folder):
+    listed = {space["name"]: space for space in json.loads(run(folder, "spaces", "--json"))}
+    assert listed["nasbench201"]["log10_architectures"] == pytest.approx(4.194, abs=1e-3)  # 15,625
+    tree = run(folder, "spaces", "show", "text")
+    assert "kernel  3 < 5 < 7 (default 3)  if encoder = conv" in tree
+    shown = json.loads(run(folder, "spaces", "show", "text", "--json"))
+    assert shown["n_hyperparameters"] == len(shown["hyperparameters"]) == listed["text"]["n_hyperparameters"]
+    copy = str(folder / "copied.yaml")
+    assert copy in run(folder, "spaces", "copy", "tabular-small", copy)
+    assert json.loads(run(folder, "spaces", "show", copy, "--json"))["hyperparameters"]
+    assert "exists" in run(folder, "spaces", "copy", "tabular-small", copy, code=2)
+    assert "Did you mean 'tabular'" in run(folder, "spaces", "show", "tabula", code=2)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -124,8 +124,9 @@ def _copy(state: Mapping[str, Tensor], own: dict[str, Tensor], pairs: Mapping[st
         if old in state and state[old].shape == tensor.shape:
             origin[name] = old
     nodes = dict.fromkeys(name.partition(".")[0] for name in own if name not in origin)
-    return Inherited({name: (state[origin[name]].clone() if name in origin else own[name]) for name in own},
-                     tuple(nodes), origin)
+    return Inherited(
+        {name: (state[origin[name]].clone() if name in origin else own[name]) for name in own}, tuple(nodes), origin
+    )
 
 
 def _measure(network: nn.Module, state: dict[str, Tensor], norms: Iterable[str], batch: Tensor) -> None:

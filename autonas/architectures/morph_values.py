@@ -8,7 +8,7 @@ not negative is that.  A multiple of a channel remembers of what, since weights 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -44,6 +44,7 @@ class Values:
         self._numbers: dict[Hashable, int] = {}
         self._terms: list[tuple[tuple[int, Fraction], ...]] = []  # of a number that is a sum or a multiple
         self._positive: list[bool] = []
+        self._halves: dict[int, dict[int, int]] = defaultdict(dict)  # relu of a number, and of its opposite
         self._new((), True)  # zero
 
     def _new(self, terms: tuple[tuple[int, Fraction], ...], positive: bool) -> int:
@@ -61,13 +62,15 @@ class Values:
             found = self._numbers[key] = self._new(terms, positive)
         return found
 
-    def total(self, parts: Iterable[tuple[int, Fraction]]) -> int:
+    def total(self, parts: Sequence[tuple[int, Fraction]]) -> int:
         """The number of a weighted sum."""
+        parts = [part for part in parts if part[0] != ZERO]
+        if len(parts) < 2 and all(factor is _ONE for _, factor in parts):
+            return parts[0][0] if parts else ZERO
         sums: dict[int, Fraction] = defaultdict(Fraction)
         for number, factor in parts:
             for atom, share in self._terms[number] or ((number, _ONE),):
-                if atom != ZERO:
-                    sums[atom] += factor * share
+                sums[atom] += factor * share
         terms = tuple(sorted((atom, share) for atom, share in sums.items() if share))
         if not terms:
             return ZERO
@@ -82,11 +85,16 @@ class Values:
         if not terms or terms[0][1] == 1:
             return number, _ONE
         factor = terms[0][1]
-        return self.total((atom, share / factor) for atom, share in terms), factor
+        return self.total([(atom, share / factor) for atom, share in terms]), factor
 
     def parts(self, number: int) -> tuple[tuple[int, Fraction], ...]:
-        """The terms of a number that is a sum, each with its factor; none of another."""
-        return self._terms[number]
+        """Numbers of which it is a weighted sum: x = relu(x) - relu(-x)."""
+        halves = self._halves.get(number, {})
+        return ((halves[1], _ONE), (halves[-1], -_ONE)) if len(halves) == 2 else self._terms[number]
+
+    def positive(self, number: int) -> bool:
+        """Whether it is known not to be negative."""
+        return self._positive[number]
 
     def multiple(self, numbers: Channels, factor: Fraction) -> Channels:
         """The numbers of channels times a factor."""
@@ -104,7 +112,7 @@ class Values:
         if isinstance(layer, Add | Average):
             share = _ONE if isinstance(layer, Add) else Fraction(1, len(inputs))
             each = zip(*inputs, strict=True)
-            return np.array([self.total((int(number), share) for number in numbers) for numbers in each], dtype=int)
+            return np.array([self.total([(int(number), share) for number in numbers]) for numbers in each], dtype=int)
         if isinstance(layer, Part):
             return inputs[0][layer.first : layer.last]
         if isinstance(layer, PadChannels):
@@ -127,13 +135,19 @@ class Values:
         if name not in _HOMOGENEOUS:
             return self._intern((layer, number), name in _POSITIVE)
         base, factor = self.scaled(number)
-        return self.total([(self._intern((layer, base), name in _POSITIVE), factor)])
+        sign = -1 if factor < 0 else 1
+        found = self._intern((layer, base, sign), name in _POSITIVE)
+        if name == "relu":
+            self._halves[base][sign] = found
+        return found if factor is _ONE else self.total([(found, abs(factor))])
 
     def _moved(self, number: int, layer: Any, part: int) -> int:
         if number == ZERO:
             return ZERO
         base, factor = self.scaled(number)
-        return self.total([(self._intern((layer, base, part), self._positive[base]), factor)])
+        sign = -1 if factor < 0 else 1
+        found = self._intern((layer, base, part, sign), sign > 0 and self._positive[base])
+        return found if factor is _ONE else self.total([(found, abs(factor))])
 
     def _any(self, layer: Any, inputs: Sequence[Channels], n: int) -> Channels:
         """A layer of which nothing is known: equal for equal inputs."""

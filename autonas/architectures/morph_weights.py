@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autonas.architectures.graph import Graph
-from autonas.architectures.layers import Conv, Deconv, Norm
+from autonas.architectures.layers import Conv, Deconv, Drop, Norm
 from autonas.architectures.layers_morph import Gate, PActivation
 from autonas.architectures.morph_goals import NOTHING, Goal, goals, replicas
 from autonas.architectures.morph_linear import centre, collapse, expand, fit_kernel, reading, separable
@@ -323,11 +323,16 @@ class Transfer:
         return self.values.fresh(step.shape[0])
 
     def _selection(self, number: int, given: Channels, goal: Goal) -> Channels:
-        """A linear layer whose every output is one of its inputs."""
+        """A linear layer whose every output is one of its inputs, or the opposite of one."""
         step = self.child.steps[number]
-        rows = self._map(number, goal.last - goal.first)
         numbers = self._old_numbers[goal.step][goal.first : goal.last]
-        places = locate(self.values, np.where(rows == NEW, -1, numbers[np.maximum(rows, 0)]), given)
+        rows, signs = self._map(number, len(numbers)), np.ones(step.shape[0])
+        n = len(numbers)
+        if 2 * n <= len(rows) and self._activated(number) == "relu" and not all(map(self.values.positive, numbers)):
+            rows = np.concatenate([np.arange(n), np.arange(n), np.full(len(rows) - 2 * n, NEW)])
+            signs[n : 2 * n] = -1  # x = relu(x) - relu(-x)
+        wanted = np.where(rows == NEW, -1, numbers[np.maximum(rows, 0)])
+        places = locate(self.values, wanted, given)
         same = (places == -1) & (np.arange(len(places)) < len(given)) & (rows != NEW)
         places = np.where(same, np.arange(len(places)), places)
         whole = expand(step, self.state[f"{step.prefix}weight"].clone())
@@ -335,8 +340,8 @@ class Transfer:
         kept = [k for k, place in enumerate(places) if place != -1]
         for k in kept:
             whole[k] = 0.0
-            whole[(k, places[k], *centre(whole))] = 1.0
-            found[k] = given[places[k]]
+            whole[(k, places[k], *centre(whole))] = signs[k]
+            found[k] = self.values.multiple(given[places[k] :][:1], Fraction(int(signs[k])))[0]
             if f"{step.prefix}bias" in self.state:
                 self.state[f"{step.prefix}bias"][k] = 0.0
         self.state[f"{step.prefix}weight"] = stored = collapse(step, whole)
@@ -344,6 +349,15 @@ class Transfer:
             return self.values.fresh(step.shape[0])
         self._shake(step, np.array(kept, dtype=int))
         return found
+
+    def _activated(self, number: int) -> str | None:
+        """The activation that follows on a layer."""
+        while len(self._readers[number]) == 1:
+            (number,) = self._readers[number]
+            name = activation_name(self.child.steps[number].layer)
+            if name is not None or not isinstance(self.child.steps[number].layer, Norm | Drop):
+                return name
+        return None
 
     # --- separable convolutions --------------------------------------------------------------------------------------
 
@@ -375,7 +389,11 @@ class Transfer:
         if number == first:
             self.state[f"{step.prefix}weight"] = spatial
             return self.values.fresh(step.shape[0])
-        if not exact or (read.lost and bool(weight[:, read.lost].any())) or depthwise.layer.stride != other.layer.stride:  # type: ignore[attr-defined]
+        if (
+            not exact
+            or (read.lost and bool(weight[:, read.lost].any()))
+            or depthwise.layer.stride != other.layer.stride
+        ):  # type: ignore[attr-defined]
             self._note(number)
         rows = self._map(number, other.shape[0])
         self._write(step, other, rows, pointwise, self.state[f"{step.prefix}weight"])

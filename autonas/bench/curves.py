@@ -38,6 +38,7 @@ MOST_ROWS = 600
 MOST_MACS = 2e9  # of the forward passes of one training; larger configurations are drawn again
 MOST_STEPS = 800
 DIGITS = 6  # significant ones
+PARTS = 5  # of the cross-validation of models
 NINETY = 1.645  # standard deviations either side of the mean
 
 
@@ -110,8 +111,8 @@ def record(tasks: tuple[str, ...] = TASKS, per_task: int = 60) -> Iterator[Recor
 def report(curves: list[Recorded], models: Sequence[str] = CURVE_MODELS, *, seen: float = 0.25, raw: bool = False) -> str:
     """How well models foresee the final loss from the start of a curve, as a table.
 
-    Of every task one half of the curves teaches the models and the other half asks them, then the other way round; so
-    all figures are of curves that a model has not seen.  Spearman's correlation is within a task, mean over the tasks.
+    Cross-validation in five parts within each task: models are asked of curves that they have not seen, after they have
+    learned from complete ones of the same task.  Correlations are within a task, mean over the tasks.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def report(curves: list[Recorded], models: Sequence[str] = CURVE_MODELS, *, seen
     """
     lines = [f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} {'ms':>6} {'fit s':>6}"]
     for name in models:
-        found = [_halves(name, part, seen, raw) for part in _by_task(curves)]
+        found = [_foreseen(name, part, seen, raw) for part in _by_task(curves)]
         rank = np.mean([one.spearman() for one in found])
         r2 = np.mean([one.r2() for one in found])
         wrong = math.sqrt(np.mean(np.concatenate([np.log(one.mean / one.true) ** 2 for one in found])))
@@ -162,30 +163,30 @@ def _by_task(curves: list[Recorded]) -> list[list[Recorded]]:
     return [[one for one in curves if one.task == task] for task in dict.fromkeys(one.task for one in curves)]
 
 
-def _halves(name: str, recorded: list[Recorded], seen: float, raw: bool) -> Foreseen:
-    """Predictions for each half of a task's curves by a model that has learned from the other half."""
+def _foreseen(name: str, recorded: list[Recorded], seen: float, raw: bool) -> Foreseen:
+    """Predictions for each part of a task's curves by a model that has learned from the others."""
     from autonas.search_space.encode import VectorEncoding
     from autonas.search_space.load import load_space
 
     space = load_space(recorded[0].space, "regression" if recorded[0].task == "diabetes" else "classification")
     configs = VectorEncoding(space, one_hot=True, inactive=-1.0).encode([one.config for one in recorded])
     curves = [list(one.curve) if raw else best_so_far(one.curve) for one in recorded]
-    half = np.random.default_rng(0).permutation(len(curves)) % 2
+    part = np.random.default_rng(0).permutation(len(curves)) % PARTS
     predictions = np.empty((len(curves), 2))
     fitting = predicting = 0.0
-    for part in (0, 1):
+    for number in range(PARTS):
+        others, asked = np.flatnonzero(part != number), np.flatnonzero(part == number)
         model = make_curve_model(name)
         start = time.process_time()
-        others = np.flatnonzero(half != part)
         model.fit([curves[i] for i in others], list(configs[others]))
-        asked = np.flatnonzero(half == part)
-        start, fitting = time.process_time(), fitting + time.process_time() - start
+        fitting += time.process_time() - start
+        start = time.process_time()
         for i in asked:
             prefix = [(z, loss) for z, loss in curves[i] if z <= seen + 1e-9]
             predictions[i] = model.predict(prefix, 1.0, configs[i])
         predicting += time.process_time() - start
     true = np.array([curve[-1][1] for curve in curves])
-    return Foreseen(predictions[:, 0], predictions[:, 1], true, predicting, fitting / 2)
+    return Foreseen(predictions[:, 0], predictions[:, 1], true, predicting, fitting / PARTS)
 
 
 def _sample(space: Any, shape: tuple[int, ...], n_outputs: int, n: int) -> Iterator[dict[str, Value]]:

@@ -191,6 +191,7 @@ def _try(space: SearchSpace, config: Config, shape: tuple[int, ...], found: Swee
     size = (ROWS, *shape)
     x = torch.randint(TOKENS, size, generator=generator) if text else torch.randn(size, generator=generator)
     scores = network(x)
+    scores = scores.mean(1) if scores.ndim == 3 else scores  # a network of several members predicts with each
     assert tuple(scores.shape) == (ROWS, N_OUTPUTS), f"output of shape {tuple(scores.shape)}"
     loss = torch.nn.functional.cross_entropy(scores, torch.arange(ROWS))
     loss.backward()

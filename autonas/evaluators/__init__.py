@@ -1,6 +1,7 @@
 """Performance estimation strategies (survey, section 4): one file each, the file name is the public name.
 
-An evaluator whose constructor takes ``inner`` wraps another one: ``"median(train)"``.
+An evaluator whose constructor takes ``inner`` wraps another one: ``"median(train)"``.  A list is a ladder of rising
+cost: ``["zerocost", "train"]``.
 """
 
 from __future__ import annotations
@@ -41,15 +42,18 @@ def check_evaluator(spec: Any) -> None:
     """Raise what :func:`make_evaluator` raises for a name that does not exist; imports none of them."""
     if isinstance(spec, str):
         _parse(spec)
+    elif isinstance(spec, list | tuple):
+        for rung in spec:
+            check_evaluator(rung)
 
 
-def make_evaluator(spec: str | type[Evaluator], metric: Metric, *, seed: int, device: str) -> Evaluator:
+def make_evaluator(spec: Any, metric: Metric, *, seed: int, device: str) -> Evaluator:
     """An evaluator by name, or from a class of one's own.
 
     Parameters
     ----------
-    spec : str or class
-        A name, a name around a name (``"domhan(train)"``), or a class that derives from Evaluator.
+    spec : str, class or list of these
+        A name, a name around a name (``"domhan(train)"``), a class that derives from Evaluator, or a ladder.
     metric, seed, device
         See :class:`~autonas.evaluators.base.Evaluator`.
 
@@ -58,6 +62,12 @@ def make_evaluator(spec: str | type[Evaluator], metric: Metric, *, seed: int, de
     OptionError
         If there is no such evaluator, or it wraps nothing.
     """
+    if isinstance(spec, list | tuple):
+        from autonas.evaluators.ladder import Ladder
+
+        made = [make_evaluator(rung, metric, seed=seed, device=device) for rung in spec]
+        names = [rung if isinstance(rung, str) else getattr(rung, "__name__", repr(rung)) for rung in spec]
+        return Ladder(metric, seed=seed, device=device, rungs=list(zip(names, made, strict=True)))
     if not isinstance(spec, str):
         return spec(metric, seed=seed, device=device)
     outer, inner = _parse(spec)

@@ -105,7 +105,20 @@ def expand(doc: Document, folder: Path | None) -> Draft:
         active = {"type": "EQ", "parent": MODEL, "value": kind}
         whole = _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
         _add(doc, whole, f"kinds.{kind}", draft, f"{kind}:", shared, active)
+    _check_order(doc, draft)
     return draft
+
+
+def _check_order(doc: Document, draft: Draft) -> None:
+    """Refuse conditions that go round in a circle."""
+    waiting = {name: set(mentioned(condition)) - {name} for name, condition in draft.conditions.items()}
+    while ready := [name for name, parents in waiting.items() if parents.isdisjoint(waiting)]:
+        for name in ready:
+            del waiting[name]
+    if waiting:
+        names = ", ".join(waiting)
+        kind = next(iter(waiting)).partition(":")[0]
+        raise doc.error(f"kinds.{kind}.conditions", f"they go round in a circle: {names}. Remove one of them.")
 
 
 def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict[str, Any]:

@@ -44,15 +44,14 @@ def extended(doc: Document, base: Document) -> Document:
             merged["only"] = {
                 task: [name for name in names if name.partition(":")[0] not in gone] for task, names in only.items()
             }
-    if "portfolio" in base.data:
-        earlier = list(_entries(base, next(iter(known), ""), gone))
-        merged["portfolio"] = [*earlier, *doc.items(own.get("portfolio", []), "portfolio")]
-    return doc.written_out(merged, f"{doc.label} (extends {own['extends']})")
+    earlier = list(_entries(base, next(iter(known), ""), gone))
+    merged["portfolio"] = [*earlier, *doc.items(own.get("portfolio", []), "portfolio")]
+    return doc.written_out(merged, f"{doc.label} (extends {own['extends']})", len(earlier))
 
 
 def _entries(base: Document, usual: str, gone: Collection[str]) -> Iterator[dict[str, Any]]:
     """The entries of kinds that are kept; an entry that names no kind means the first one of the base."""
-    for number, raw in enumerate(base.items(base.data["portfolio"], "portfolio")):
+    for number, raw in enumerate(base.items(base.data.get("portfolio", []), "portfolio")):
         entry = base.mapping(raw, f"portfolio[{number}]", ("config", "share"), ("when",))
         config = base.mapping(entry["config"], f"portfolio[{number}].config", optional=entry["config"])
         if config.get("model", usual) not in gone:

@@ -139,6 +139,7 @@ def _configspace(doc: Document, draft: Draft) -> Any:
     import copy
 
     from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.exceptions import ForbiddenValueError
 
     expanded = {
         "name": doc.data["name"],
@@ -148,6 +149,11 @@ def _configspace(doc: Document, draft: Draft) -> Any:
     }
     try:
         return ConfigurationSpace.from_serialized_dict(copy.deepcopy(expanded))  # it takes its argument apart
+    except ForbiddenValueError as error:
+        clause = str(error).partition("Forbidden: ")[2]
+        raise doc.error(
+            "", f"the default configuration is forbidden: {clause}. Change a default_value, or the clause."
+        ) from error
     except Exception as error:  # its errors have no common root
         raise doc.error("", f"ConfigSpace refuses the space: {' '.join(str(error).split())}") from error
 
@@ -169,7 +175,8 @@ def _check_build(doc: Document, space: SearchSpace, kind: str, default: Config) 
 
 def _portfolio(doc: Document, space: SearchSpace, dropped: set[str]) -> Iterator[PortfolioEntry]:
     for number, raw in enumerate(doc.items(doc.data.get("portfolio", []), "portfolio")):
-        path = f"portfolio[{number}]"
+        here = number - doc.inherited
+        path = f"portfolio[{here}]" if here >= 0 else f"inherited portfolio[{number}]"
         entry = doc.mapping(raw, path, ("config", "share"), ("when",))
         share = doc.number(entry["share"], f"{path}.share")
         if not 0 < share <= 1:

@@ -50,6 +50,8 @@ class Document:
         The text.
     data : dict
         The top-level mapping.
+    inherited : int
+        Entries of the portfolio, the first ones, that are not the file's own (see ``extend``).
 
     Raises
     ------
@@ -61,7 +63,7 @@ class Document:
         import yaml
 
         loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self.source, self.label = text, label
+        self.source, self.label, self.inherited = text, label, 0
         self._lines: dict[str, int] = {}
         try:
             loader = loader_class(text)
@@ -117,11 +119,11 @@ class Document:
         if kind in ("int", "float") and _OTHER_BASE.fullmatch(text):
             raise self.error(path, f"YAML reads {text} in another base. Write a decimal number, or quotes for text.")
 
-    def written_out(self, data: dict[str, Any], label: str) -> Document:
+    def written_out(self, data: dict[str, Any], label: str, inherited: int) -> Document:
         """The document with parts of another; positions in the lists of a kind no longer say where something stands."""
         other = copy.copy(self)
         lines = {path: n for path, n in self._lines.items() if "[" not in path or not path.startswith("kinds.")}
-        other.__dict__.update(data=data, label=label, _lines=lines)
+        other.__dict__.update(data=data, label=label, inherited=inherited, _lines=lines)
         return other
 
     def error(self, path: str, message: str) -> SpaceError:

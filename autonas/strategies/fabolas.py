@@ -233,7 +233,8 @@ class Fabolas(Strategy):
         candidates = features[chosen], self._place([fidelity for _, fidelity in pairs])
         representers = self._representers(losses, best, rng)
         full = representers, np.ones(len(representers))
-        effects = losses.covariance(candidates, full) / np.sqrt(losses.variance(*candidates) + losses.noise)[:, None]
+        deviations = np.sqrt(losses.variance(*candidates) + losses.noise(candidates[1]))
+        effects = losses.covariance(candidates, full) / deviations[:, None]
         gains = information_gain(losses.mean(*full), losses.covariance(full, full), effects, rng)
         prices = np.exp(cost_deviation * costs.mean(*candidates))
         i, fidelity = pairs[int(np.argmax(gains / prices))]

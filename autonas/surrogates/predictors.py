@@ -1,17 +1,16 @@
 """Predictors: from architectures to losses without training, with an idea of how sure they are.
 
 All have ``fit(configs, losses)`` and ``predict(configs) -> (mean, sd)``.  Here are the random forest (as in Siems et al
-2020) and the Gaussian process (Kandasamy et al 2018; Ru et al 2021: a kernel on graph features); ensembles of networks
-(Liu et al 2017) are in ``neural.py``.  Losses are standardised, with the bad tail drawn in, and what is said comes
-back in the loss's own units.
+2020) and the Gaussian process (Ru et al 2021: a kernel on features of the graph); ensembles of networks (Liu et al
+2017) are in ``neural.py``.  Losses are standardised, with the bad tail drawn in, and what is said comes back in the
+loss's own units.  Left out: genomes of open spaces, which are no configurations.
 """
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,13 +18,44 @@ from autonas.core.trial import Config
 from autonas.errors import OptionError, unknown
 from autonas.search_space.space import SearchSpace
 from autonas.surrogates.features import Features, default_parts
-from autonas.surrogates.targets import BentScale
+
+if TYPE_CHECKING:
+    from autonas.surrogates.gp import Points
 
 __all__ = ["PREDICTORS", "ForestPredictor", "GpPredictor", "Predictor", "make_predictor"]
 
 FEWEST = 3
 _CALLS = 40  # evaluations of the posterior density in a fit of the process
 _SMALLEST_SD = 1e-3
+
+
+class Scale:
+    """Losses as they are learned: linear from the best one to the median, logarithmic beyond, then standardised.
+
+    As :func:`autonas.surrogates.targets.bent`, with a way back, also to losses below the best.
+
+    Parameters
+    ----------
+    losses : (n,) array
+        Finite.
+    """
+
+    def __init__(self, losses: np.ndarray) -> None:
+        self._bottom = float(losses.min())
+        self._height = float(np.median(losses)) - self._bottom or float(losses.mean()) - self._bottom or 1.0
+        self._mean, self._sd = 0.0, 1.0
+        u = self.forward(losses)
+        self._mean, self._sd = float(u.mean()), float(u.std()) or 1.0
+
+    def forward(self, losses: np.ndarray) -> np.ndarray:
+        """Losses to learn from."""
+        u = (losses - self._bottom) / self._height
+        return (np.where(u <= 1, u, 1 + np.log(np.maximum(u, 1))) - self._mean) / self._sd
+
+    def inverse(self, z: np.ndarray) -> np.ndarray:
+        """What was learned, as losses."""
+        u = z * self._sd + self._mean
+        return self._bottom + self._height * np.where(u <= 1, u, np.exp(np.maximum(u, 1) - 1))
 
 
 class Predictor(ABC):
@@ -64,7 +94,7 @@ class Predictor(ABC):
                 f"A predictor requires a finite loss for each of at least {FEWEST} configurations, given {len(configs)} "
                 f"configurations and {int(np.isfinite(values).sum())} finite losses. Leave failed trials out."
             )
-        self._scale = BentScale(values)
+        self._scale = Scale(values)
         self._learn(configs, self._scale.forward(values))
 
     def predict(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +105,7 @@ class Predictor(ABC):
         """
         z, deviation = self._foresee(configs)
         deviation = np.maximum(deviation, _SMALLEST_SD)
-        low, mean, high = (self._scale.inverse(z + step * deviation) for step in (-1, 0, 1))
+        low, mean, high = (self._scale.inverse(z + step * deviation) for step in (-1.0, 0.0, 1.0))
         return mean, (high - low) / 2
 
     @abstractmethod
@@ -121,12 +151,40 @@ class GpPredictor(Predictor):
     def _learn(self, configs: Sequence[Config], z: np.ndarray) -> None:
         from autonas.surrogates.gp import GaussianProcess
 
-        X = self._scaled(self.features.fit(configs)(configs), first=True)
-        n_blocks = int(self.features.block.max()) + 1 if X.shape[1] else 0
-        process = GaussianProcess(self.features.block, np.zeros(X.shape[1]), np.zeros(n_blocks))
-        points = self._points(X)
-        theta = process.fit(points, z, process.prior, _CALLS)
-        self._posterior = process.posterior(points, z, theta)
+        self.features.fit(configs)
+        block = self.features.block
+        sizes = np.bincount(block)
+        self._width = np.sqrt(2 * sizes[block])  # two configurations are about 1 apart in every block
+        process = GaussianProcess(block, np.zeros(len(block)), np.zeros(len(sizes)))
+        points = self._points(configs)
+        self._posterior = process.posterior(points, z, process.fit(points, z, process.prior, _CALLS))
 
     def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
-        return self._posterior.predict(self._points(self._scaled(self.features(configs))))
+        return self._posterior.predict(self._points(configs))
+
+    def _points(self, configs: Sequence[Config]) -> Points:
+        from autonas.surrogates.gp import Points
+
+        return Points(self.features(configs) / self._width, np.zeros((len(configs), 0)))
+
+
+PREDICTORS = ("forest", "gp", "mlp", "lstm")
+
+
+def make_predictor(name: str, space: SearchSpace, features: Features | None = None, *, seed: int = 0) -> Predictor:
+    """A predictor by name.
+
+    Raises
+    ------
+    OptionError
+        If there is none of that name.
+    """
+    if name == "forest":
+        return ForestPredictor(space, features, seed=seed)
+    if name == "gp":
+        return GpPredictor(space, features, seed=seed)
+    if name not in PREDICTORS:
+        raise unknown("predictor", name, PREDICTORS)
+    from autonas.surrogates.neural import LstmPredictor, MlpPredictor
+
+    return MlpPredictor(space, features, seed=seed) if name == "mlp" else LstmPredictor(space, seed=seed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,10 +77,12 @@ class NuSvr(CurveModel):
         inputs, target = features(losses[:, :-1], self._configs), losses[:, -1] - losses[:, -2]
         rng = np.random.default_rng((self.seed, len(target)))
         part = rng.permutation(len(target)) % PARTS
-        best, least = {}, math.inf
+        n_curve = inputs.shape[1] - (0 if self._configs is None else self._configs.shape[1])
+        best: dict[str, Any] = {}
+        least = math.inf
         for _ in range(DRAWS):
-            c, gamma = np.exp(rng.uniform(np.log([1e-2, 1e-4]), np.log([1e2, 1.0])))
-            options = {"C": float(c), "gamma": float(gamma), "nu": float(rng.uniform(0.1, 0.9))}
+            c, gamma, share = np.exp(rng.uniform(np.log([1e-2, 1e-3, 1e-2]), np.log([1e2, 1.0, 1.0])))
+            options = {"C": c, "gamma": gamma, "nu": rng.uniform(0.1, 0.9), "share": share, "n_curve": n_curve}
             wrong = 0.0
             for number in range(PARTS):
                 model = _Standardised(options, inputs[part != number], target[part != number])
@@ -94,14 +97,25 @@ class NuSvr(CurveModel):
 
 
 class _Standardised:
-    """A nu-SVR on standardised features and targets."""
+    """A nu-SVR on standardised features and targets.
 
-    def __init__(self, options: dict[str, float], inputs: np.ndarray, target: np.ndarray) -> None:
+    Parameters
+    ----------
+    options : dict
+        Of the nu-SVR; ``share`` multiplies the features of configurations, those beyond the first ``n_curve``, of which
+        there may be many more than curves.
+    inputs, target : (n, d) and (n,) arrays
+    """
+
+    def __init__(self, options: dict[str, Any], inputs: np.ndarray, target: np.ndarray) -> None:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.svm import NuSVR
 
+        options = dict(options)
+        share, n_curve = options.pop("share"), options.pop("n_curve")
         scale = inputs.std(0)
         self._centre, self._scale = inputs.mean(0), np.where(scale > 0, scale, 1.0)
+        self._scale[n_curve:] /= share
         self._mean, self._sd = float(target.mean()), max(float(target.std()), 1e-12)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
