@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 
 import autonas
+from autonas.core.audit import RungCorrelation, audit, summary
 from autonas.core.clock import Clock
 from autonas.core.objective import get_metric
 from autonas.data.arrays import ImagePreprocessor
@@ -192,6 +193,7 @@ class _AutoNAS(BaseEstimator):
     def _keep(self, outcome: Fit, modality: str, n_features: int, names: Any) -> None:
         self.model_: Model = outcome.model
         self.trials_ = outcome.trials
+        self.fidelity_audit_: list[RungCorrelation] = audit(outcome.trials)
         self.leaderboard_: pd.DataFrame = outcome.leaderboard
         self.best_config_ = outcome.best_config
         self.best_score_ = outcome.best_score
@@ -365,6 +367,8 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
     best_score_ : float
         Validation score of the ensemble, in the metric's own direction.
     trials_ : list of Trial
+    fidelity_audit_ : list of RungCorrelation
+        How low fidelities ranked as higher ones did, if the strategy used any.
     model_ : Model
     modality_ : str
     n_features_in_ : int
@@ -488,4 +492,6 @@ def _describe(task: Any, metric: str, own_validation: bool) -> str:
 def _summary(outcome: Fit, metric: str) -> str:
     done = sum(t.ok for t in outcome.trials)
     used = int((outcome.leaderboard["weight"].iloc[1:] > 0).sum())
-    return f"Validation {metric} {outcome.best_score:.5g} by {used} of {done} trained models"
+    audited = summary(audit(outcome.trials))
+    ranks = f". Lower fidelities: {audited}" if audited else ""
+    return f"Validation {metric} {outcome.best_score:.5g} by {used} of {done} trained models{ranks}"

@@ -2,8 +2,8 @@
 
 "copy" takes every tensor that still fits (Real et al 2017).  "morph" keeps what the network computes, where the edit
 allows it: wider layers (Chen et al 2016), deeper ones, larger kernels (Wei et al 2016), further branches and skips (Wei
-et al 2017; Elsken et al 2017), replicated layers (Cai et al 2018b); and comes close where not: removed layers and skips,
-pruned filters, separable convolutions (Elsken et al 2018).
+et al 2017; Elsken et al 2017), replicated layers (Cai et al 2018b); and comes close where it does not: removed layers
+and skips, pruned filters, separable convolutions (Elsken et al 2018).
 
 Nothing is told what the edit was.  Both networks are descriptions (``Graph``); the channels of all their values are
 numbered so that equal numbers mean equal values (``morph_values``), and each layer of the child gets the weights that
@@ -12,7 +12,8 @@ give it the numbers of its counterpart.  The edit is exact if the outputs have e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,7 +25,7 @@ from autonas.architectures.graph import Graph
 from autonas.architectures.layers_morph import PActivation
 from autonas.architectures.morph_match import match_nodes
 from autonas.architectures.morph_steps import activation_name
-from autonas.architectures.morph_weights import Transfer
+from autonas.architectures.morph_work import Work
 from autonas.errors import unknown
 
 __all__ = ["Inherited", "inherit", "inherit_optimizer", "soften"]
@@ -106,14 +107,14 @@ def inherit(
     if how == "copy":
         return _copy(state, own, pairs)
     with torch.no_grad():
-        transfer = Transfer(parent, child, pairs, state, own, grow == "replicate", rng, noise)
-        transfer.run()
-        if batch is not None and transfer.inserted_norms:
-            _measure(network, transfer.state, transfer.inserted_norms, batch)
-        for name, more in transfer.noise.items():
-            transfer.state[name] = transfer.state[name] + more
-    changed = tuple(node.name for node in child.nodes if node.name in transfer.changed)
-    return Inherited(transfer.state, changed, transfer.origin)
+        work = Work(parent, child, pairs, state, own, grow == "replicate", rng, noise)
+        work.run()
+        if batch is not None and work.inserted_norms:
+            _measure(network, work.state, work.inserted_norms, batch)
+        for name, more in work.noise.items():
+            work.state[name] = work.state[name] + more
+    changed = tuple(node.name for node in child.nodes if node.name in work.changed)
+    return Inherited(work.state, changed, work.origin)
 
 
 def _copy(state: Mapping[str, Tensor], own: dict[str, Tensor], pairs: Mapping[str, str]) -> Inherited:
@@ -130,25 +131,29 @@ def _copy(state: Mapping[str, Tensor], own: dict[str, Tensor], pairs: Mapping[st
 
 
 def _measure(network: nn.Module, state: dict[str, Tensor], norms: Iterable[str], batch: Tensor) -> None:
-    """Give inserted normalisations the statistics of what they see, and the scale and shift that undo them."""
+    """Give inserted normalisations the statistics of what they see in training, and the scale and shift that undo them.
+
+    The statistics change nothing where the running ones are used, and are those of a batch while training goes on.
+    """
     network.load_state_dict(state)
     network.eval()
     prefixes = {prefix.removesuffix("."): prefix for prefix in norms}
 
-    def watch(prefix: str, eps: float) -> object:
+    def watch(prefix: str, eps: float) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].transpose(0, 1).flatten(1)
-            state[f"{prefix}running_mean"] = mean = x.mean(1)
-            state[f"{prefix}running_var"] = var = x.var(1, unbiased=False)
+            mean, var = x.mean(1), x.var(1, unbiased=False)
+            state[f"{prefix}running_mean"], state[f"{prefix}running_var"] = mean, var
             state[f"{prefix}weight"], state[f"{prefix}bias"] = (var + eps).sqrt(), mean.clone()
 
         return note
 
-    handles = [
-        module.register_forward_pre_hook(watch(prefixes[name], module.eps))  # type: ignore[arg-type]
-        for name, module in network.named_modules()
-        if name in prefixes and module.affine
-    ]
+    handles = []
+    for name, module in network.named_modules():
+        if name in prefixes and module.affine:
+            handles.append(module.register_forward_pre_hook(watch(prefixes[name], float(module.eps))))
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.train()
     network(batch)
     for handle in handles:
         handle.remove()
@@ -162,8 +167,7 @@ def inherit_optimizer(
     Parameters
     ----------
     moments : mapping of str to mapping
-        For each parameter of the parent, its arrays ("exp_avg", ..., "step"); those with the shape of the parameter
-        are moments.
+        For each parameter of the parent, its arrays ("exp_avg", ..., "step").
     inherited : Inherited
     shapes : mapping of str to tuple of int
         Of the child's parameters.
@@ -181,7 +185,7 @@ def inherit_optimizer(
             found[name] = {key: np.array(array) for key, array in old.items()}
         else:
             found[name] = {
-                key: np.array(array) if key == "step" else np.zeros(shape, dtype=np.asarray(array).dtype)
+                key: np.zeros(() if key == "step" else shape, dtype=np.asarray(array).dtype)
                 for key, array in template.items()
             }
     return found
@@ -198,6 +202,9 @@ def soften(child: Graph, parent: Graph, names: Mapping[str, str] | None = None) 
         soft = [activation_name(layer) not in (None, "identity", "linear") for layer in node.layers]
         if node.name not in pairs and any(soft):
             layers = tuple(PActivation(x) if s else x for x, s in zip(node.layers, soft, strict=True))
-            node = replace(node, layers=layers, parameters=node.parameters + sum(soft))
-        nodes.append(node)
-    return replace(child, nodes=nodes)
+            nodes.append(replace(node, layers=layers, parameters=node.parameters + sum(soft)))
+        else:
+            nodes.append(node)
+    found = copy(child)
+    found.nodes = nodes
+    return found

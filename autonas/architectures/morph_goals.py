@@ -94,12 +94,11 @@ class _Goals:
         if isinstance(step.layer, Add | Average):
             for i in new:
                 self._offer(i, NOTHING)
-        elif isinstance(step.layer, Concat) and goal is not None and len(wanted) == 1:
-            if sum(shape[0] for shape in step.shapes) == goal.last - goal.first:
-                at = goal.first
-                for i, shape in zip(step.inputs, step.shapes, strict=True):
-                    self._offer(i, Goal(goal.step, at, at + shape[0]))
-                    at += shape[0]
+        elif goal is not None and len(wanted) == 1 and step.shape[0] == goal.last - goal.first:
+            at = goal.first
+            for i, shape in zip(step.inputs, step.shapes, strict=True):
+                self._offer(i, Goal(goal.step, at, at + shape[0]))
+                at += shape[0]
 
     def _source(self, number: int) -> int:
         """The last step on the way to it that both networks have."""

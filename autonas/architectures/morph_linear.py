@@ -17,7 +17,7 @@ from autonas.architectures.layers import Conv, Deconv, Dense
 from autonas.architectures.morph_steps import Step
 from autonas.architectures.morph_values import ZERO, Channels, Values
 
-__all__ = ["Reading", "centre", "collapse", "expand", "fit_kernel", "reading", "separable", "widest"]
+__all__ = ["Reading", "collapse", "expand", "fit_kernel", "moved", "reading", "separable", "widest"]
 
 
 def _groups(step: Step) -> int:
@@ -50,11 +50,6 @@ def _blocks(step: Step, groups: int) -> list[tuple[slice, slice]]:
     return [(slice(g * out, (g + 1) * out), slice(g * inputs, (g + 1) * inputs)) for g in range(groups)]
 
 
-def centre(weight: Tensor) -> tuple[int, ...]:
-    """The middle of a kernel."""
-    return tuple(k // 2 for k in weight.shape[2:])
-
-
 def fit_kernel(old: Step, new: Step, weight: Tensor, like: Tensor) -> Tensor:
     """The kernel in another one with the same middle, which may be larger, smaller or dilated.
 
@@ -71,15 +66,22 @@ def fit_kernel(old: Step, new: Step, weight: Tensor, like: Tensor) -> Tensor:
     axes = []
     for size, more in zip(weight.shape[2:], like.shape[2:], strict=True):
         places = {(t - more // 2) * _dilation(new): t for t in range(more)}
-        taps = [(t, places.get((t - size // 2) * _dilation(old))) for t in range(size)]
-        axes.append([(t, place) for t, place in taps if place is not None])
-    for taps in product(*axes):
-        found[(..., *(place for _, place in taps))] = weight[(..., *(t for t, _ in taps))]
+        taps = {t: (t - size // 2) * _dilation(old) for t in range(size)}
+        axes.append([(t, places[offset]) for t, offset in taps.items() if offset in places])
+    for pairs in product(*axes):
+        here, there = zip(*pairs, strict=True)
+        found[(slice(None), slice(None), *there)] = weight[(slice(None), slice(None), *here)]
     return found
 
 
 def _dilation(step: Step) -> int:
     return step.layer.dilation if isinstance(step.layer, Conv) else 1
+
+
+def moved(step: Step, other: Step) -> bool:
+    """Whether one convolution looks at other places than another."""
+    names = ("stride", "valid")
+    return any(getattr(step.layer, name, None) != getattr(other.layer, name, None) for name in names)
 
 
 class Reading:
@@ -100,9 +102,12 @@ class Reading:
         self.new = torch.tensor([c for _, c, _ in pairs], dtype=torch.long)
         self.factor = torch.tensor([f for _, _, f in pairs])
         self.lost = lost
+        self.plain = pairs == [(k, k, 1.0) for k in range(len(pairs))]
 
     def __call__(self, weight: Tensor, inputs: int) -> Tensor:
         """(outputs, old inputs, *kernel) to (outputs, inputs, *kernel)."""
+        if self.plain and len(self.old) == inputs == weight.shape[1]:
+            return weight
         found = weight.new_zeros(len(weight), inputs, *weight.shape[2:])
         shape = (1, -1, *[1] * (weight.ndim - 2))
         return found.index_add_(1, self.new, weight[:, self.old] * self.factor.to(weight).view(shape))

@@ -14,8 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from autonas.architectures.layers import Drop, DropPath, Flatten, GlobalPool, Layer, PadChannels, Part, Pool
-from autonas.architectures.layers import Subsample, Upsample
+from autonas.architectures.layers import (
+    Drop,
+    DropPath,
+    Flatten,
+    GlobalPool,
+    Layer,
+    PadChannels,
+    Part,
+    Pool,
+    Subsample,
+    Upsample,
+)
 from autonas.architectures.merges import Add, Average, Concat, Zeros
 from autonas.architectures.morph_steps import Shift, Step, activation_name
 
@@ -100,7 +110,7 @@ class Values:
         """The numbers of channels times a factor."""
         return np.array([self.total([(int(number), factor)]) for number in numbers], dtype=int)
 
-    # --- layers without weights ------------------------------------------------------------------------------------------
+    # --- layers without weights ----------------------------------------------------------------------------------
 
     def apply(self, step: Step, inputs: Sequence[Channels]) -> Channels:
         """The channels that a step without weights puts out."""

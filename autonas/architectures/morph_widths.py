@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import Tensor
 
-from autonas.architectures.layers import PadChannels
+from autonas.architectures.layers import Drop, DropPath, GlobalPool, Norm, PadChannels, Pool, Subsample, Upsample
 from autonas.architectures.layers_morph import Gate, PActivation
-from autonas.architectures.layers import Drop, DropPath, GlobalPool, Norm, Pool, Subsample, Upsample
 from autonas.architectures.merges import Add, Average, Concat, Interpolate, Multiply
 from autonas.architectures.morph_linear import expand, widest
 from autonas.architectures.morph_steps import Plan, Shift, activation_name, is_depthwise, mixes
@@ -105,7 +104,7 @@ class Widths:
         return found
 
     def _free(self, group: int, n: int, old: int) -> np.ndarray:
-        """A map that nothing decides: one for all groups of equal sizes, so that later sums fit; of fewer the largest."""
+        """A map that nothing decides: one for all groups of equal sizes; of fewer the largest."""
         if n < old:
             twins = [self.parent.steps[self.twins[m]] for m in self._members[group] if m in self.twins]
             weights = [expand(t, self.state[f"{t.prefix}weight"]) for t in twins if mixes(t) and t.shape[0] == old]

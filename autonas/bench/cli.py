@@ -108,6 +108,27 @@ def spaces(
 
 
 @app.command()
+def predictors(
+    names: Annotated[
+        str, typer.Option(help="Predictors, with commas; all: every one, zero-cost scores included.")
+    ] = "all",
+    trained: Annotated[str, typer.Option(help="Cells that they learn from, with commas.")] = "100,400",
+    seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ..., SEEDS - 1.")] = 5,
+    unseen: Annotated[int, typer.Option(help="Cells that they rank.")] = 1000,
+    table: Annotated[str, typer.Option(help="A table of NAS-Bench-201.")] = "nb201-cifar10",
+) -> None:
+    """Let predictors rank cells of NAS-Bench-201 that they have not seen: Kendall's tau, coverage, seconds."""
+    _one_thread()
+    from autonas.bench.predictors import CONTENDERS, ZERO_COST, Score, compare
+    from autonas.bench.runs import split_specs
+
+    wanted = [*CONTENDERS, *ZERO_COST] if names == "all" else split_specs(names)
+    typer.echo(Score.head())
+    for score in compare(wanted, [int(n) for n in split_specs(trained)], seeds, unseen, table):
+        typer.echo(score.line())
+
+
+@app.command()
 def tasks() -> None:
     """List the benchmarks and the suites."""
     from autonas.bench.functions import FUNCTIONS

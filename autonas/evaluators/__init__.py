@@ -66,7 +66,7 @@ def make_evaluator(spec: Any, metric: Metric, *, seed: int, device: str) -> Eval
         from autonas.evaluators.ladder import Ladder
 
         made = [make_evaluator(rung, metric, seed=seed, device=device) for rung in spec]
-        names = [rung if isinstance(rung, str) else getattr(rung, "__name__", repr(rung)) for rung in spec]
+        names = [rung if isinstance(rung, str) else type(own).__name__ for rung, own in zip(spec, made, strict=True)]
         return Ladder(metric, seed=seed, device=device, rungs=list(zip(names, made, strict=True)))
     if not isinstance(spec, str):
         return spec(metric, seed=seed, device=device)

@@ -1,4 +1,4 @@
-"""Score the untrained network in milliseconds: synflow, jacob_cov, grad_norm, parameters, MACs (Abdelfattah et al 2021).
+"""Score the untrained network in milliseconds: synflow, jacob_cov, grad_norm, counts (Abdelfattah et al 2021).
 
 The loss is the score with its sign turned, so its scale is not that of the metric: it ranks networks and says no more.
 Use it below ``train`` in a ladder, which measures how far the ranks can be trusted.  Nothing is left for a model; all

@@ -179,7 +179,8 @@ class SearchSpace:
         """
         from autonas.search_space.sampling import draw
 
-        return draw(self.table, n, np.random.default_rng(seed))
+        # a stream of its own: who asks may draw other things with the same seed
+        return draw(self.table, n, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,))))
 
     def sample_configurations(self, n: int, seed: int | Sequence[int] = 0) -> list[Configuration]:
         """As :meth:`sample`, by ConfigSpace and in its own objects; numbers of the seed are below 2**32."""

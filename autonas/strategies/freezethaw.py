@@ -3,8 +3,9 @@
 Every run is trained one step at a time.  A Gaussian process predicts where all learning curves end
 (``surrogates/freezethaw.py``); the next step goes to the run, old or new, that would tell most about which of them ends
 lowest.  Considered are ten old runs and three new ones, those of highest expected improvement.  So that a search may
-end at any time, every other step goes to the run that is predicted to end lowest, unless it is complete.  Left out: slice
-sampling of the process's parameters, and the steps of different costs.
+end at any time, every other step goes to a run that is predicted to end lowest: of those that cannot be told apart to
+the most advanced, until the best is complete.  Left out: slice sampling of the process's parameters, and the costs of
+steps, which count as equal.
 """
 
 from __future__ import annotations
@@ -195,8 +196,12 @@ class FreezeThaw(Strategy):
         means, deviations = posterior.marginals(self._features(keys))
         paused = [key for key in self._paused() if key in curves]
         order = [keys[i] for i in np.argsort(means, kind="stable") if self._is_sound(keys[i])]
-        if len(self._known) % 2 and order and order[0] in paused:
-            return order[0], None
+        if len(self._known) % 2 and order and self._latest[order[0]].proposal.fidelity < 1:
+            at = keys.index(order[0])
+            rivals = [key for key, mean in zip(keys, means, strict=True) if mean <= means[at] + deviations[at]]
+            rivals = [key for key in order if key in rivals and key in paused]
+            if rivals:
+                return max(rivals, key=lambda key: self._latest[key].proposal.fidelity), None
         best = float(means.min())
         improvement = dict(zip(keys, expected_improvement(means, deviations, best), strict=True))
         by_improvement = sorted(improvement, key=lambda key: -improvement[key])

@@ -80,7 +80,7 @@ class Geometry:
 
     def terms(self, left: Sequence[Point], right: Sequence[Point]) -> np.ndarray:
         """Terms of the kernel's two exponents, (n_left, n_right, n_terms): the first half d, the second e^2."""
-        rows = [np.array([point.row for point in points]).reshape(len(points), -1) for points in (left, right)]
+        rows = [np.array([point.row for point in points]).reshape(len(points), len(self._columns)) for points in (left, right)]
         rest = gower(rows[0], rows[1], self._is_choice)[:, :, None]
         if not self.has_graphs:
             return np.concatenate([rest, rest**2], axis=2)

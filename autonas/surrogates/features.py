@@ -126,7 +126,8 @@ class Features:
         raw = self._raw(configs)
         self._vocabulary: list[tuple[str, Hashable]] = sorted({key for row in raw for key in row}, key=repr)
         table = self._table(raw)
-        self._used = np.flatnonzero(table.std(axis=0) > 0)  # what never varies says nothing
+        rounding = 1e-9 * (1 + np.abs(table).max(axis=0, initial=0.0))
+        self._used = np.flatnonzero(table.std(axis=0) > rounding)  # what never varies says nothing
         self._mean, self._sd = table.mean(axis=0)[self._used], table.std(axis=0)[self._used]
         names = [_block(*self._vocabulary[column]) for column in self._used]
         order = {name: number for number, name in enumerate(sorted(set(names)))}

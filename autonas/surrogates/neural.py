@@ -10,6 +10,7 @@ accuracies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ __all__ = ["LstmPredictor", "MlpPredictor"]
 
 MEMBERS = 5
 UNITS = 64
-STEPS = 300
+STEPS = 200
 _MLP_RATE, _LSTM_RATE = 3e-3, 1e-2
 _DECAY = 1e-2
 
@@ -40,7 +41,7 @@ class _Perceptrons(nn.Module):
     def __init__(self, d: int) -> None:
         super().__init__()
         widths = (d, UNITS, UNITS, 1)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.weights = nn.ParameterList(_weight(i, o, fan=max(i, 1)) for i, o in pairs)
         self.biases = nn.ParameterList(_weight(1, o, fan=max(i, 1)) for i, o in pairs)
 
@@ -78,7 +79,11 @@ class _Lstms(nn.Module):
 
 
 class _Ensemble(Predictor):
-    """What both share: the folds, the training, the spread of the members."""
+    """What both share: the folds, the training, the spread.
+
+    Members agree more than they should where all are wrong; so to their variance comes that of the errors which each
+    makes on the fifth that it has not seen.
+    """
 
     rate: float
 
@@ -100,11 +105,14 @@ class _Ensemble(Predictor):
             nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+        with torch.no_grad():
+            errors = (self._network(batch) - target).square() * (1 - kept)
+        self._unseen = float(errors.sum() / (1 - kept).sum())
 
     def _members(self, inputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
         with torch.no_grad():
             outputs = self._network(inputs.expand(MEMBERS, *inputs.shape)).double().numpy()
-        return outputs.mean(axis=0), outputs.std(axis=0, ddof=1)
+        return outputs.mean(axis=0), np.sqrt(outputs.var(axis=0, ddof=1) + self._unseen)
 
 
 class MlpPredictor(_Ensemble):

@@ -38,16 +38,15 @@ _SATURATING = ("tanh", "sigmoid", "scaled_tanh", "logistic")
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-def _parts(label: str) -> tuple[str, str, tuple[float, ...]]:
-    """Class, label without its sizes, and the sizes: those of a window by the mean of its sides."""
-    sizes = [
-        (float(a) + float(b or a)) / 2 for a, b in re.findall(r"(?:(?<=_)|(?<=_[dgn]))(\d+)(?:x(\d+))?(?=_|$)", label)
-    ]
+@lru_cache(maxsize=10_000)
+def _parts(label: str) -> tuple[str, str, tuple[tuple[int, int], ...]]:
+    """Class, label without its sizes, and the sizes, both sides of each window."""
+    found = re.findall(r"_[dgn]?(\d+)(?:x(\d+))?(?=_|$)", label)
     kind = re.sub(r"_[dgn]?\d+(?:x\d+)?(?=_|$)", "", label)
-    if kind in _CONVOLUTIONS or kind.startswith("conv"):
-        return "conv", kind, tuple(sizes)
-    if "pool" in kind:
-        return "pool", kind, tuple(sizes)
+    if kind in _CONVOLUTIONS:
+        return "conv", kind, tuple((int(a), int(b or a)) for a, b in found)
+    if kind.endswith("pool"):
+        return "pool", kind, tuple((int(a), int(b or a)) for a, b in found)
     if kind in _RECTIFIERS or kind in _SATURATING:
         return "activation", "rectifier" if kind in _RECTIFIERS else "saturating", ()
     return label, label, ()
@@ -57,7 +56,8 @@ def _parts(label: str) -> tuple[str, str, tuple[float, ...]]:
 def mismatch(a: str, b: str) -> float:
     """What moving a unit of mass costs because the labels differ; infinite where labels have nothing in common.
 
-    Convolutions: ``0.1 sqrt(2 |k - k'|)`` for windows of sides k and k', and 0.1 more if they are of different kinds.
+    Convolutions: ``0.1 sqrt(2 |k - k'|)`` for windows of sides k and k' (or other sizes that labels have, their
+    differences added up), and 0.1 more if they are of different kinds.
     Pooling: the same, with 0.5 for different kinds.  Activations: 0.1, and 0.25 between rectifiers and those that
     saturate.
     """
@@ -69,15 +69,15 @@ def mismatch(a: str, b: str) -> float:
     if group == "activation":
         return 0.1 if kind == other_kind else 0.25
     if len(sizes) == len(other_sizes):
-        difference = sum(abs(x - y) for x, y in zip(sizes, other_sizes, strict=True))
+        difference = sum(abs(x[i] - y[i]) / 2 for x, y in zip(sizes, other_sizes, strict=True) for i in (0, 1))
     else:
         difference = abs(_mean(sizes) - _mean(other_sizes))
     kinds = 0.0 if kind == other_kind else 0.5 if group == "pool" else 0.1
     return kinds + 0.1 * math.sqrt(2 * difference)
 
 
-def _mean(sizes: Sequence[float]) -> float:
-    return sum(sizes) / len(sizes) if sizes else 1.0
+def _mean(sizes: Sequence[tuple[int, int]]) -> float:
+    return sum(map(sum, sizes)) / (2 * len(sizes)) if sizes else 1.0
 
 
 # --- graphs ----------------------------------------------------------------------------------------------------------

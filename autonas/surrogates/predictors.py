@@ -45,6 +45,7 @@ class Scale:
         self._height = float(np.median(losses)) - self._bottom or float(losses.mean()) - self._bottom or 1.0
         self._mean, self._sd = 0.0, 1.0
         u = self.forward(losses)
+        self._most = float(u.max()) + 1
         self._mean, self._sd = float(u.mean()), float(u.std()) or 1.0
 
     def forward(self, losses: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ class Scale:
 
     def inverse(self, z: np.ndarray) -> np.ndarray:
         """What was learned, as losses."""
-        u = z * self._sd + self._mean
+        u = np.minimum(z * self._sd + self._mean, self._most)  # far beyond what was seen, the exponential explodes
         return self._bottom + self._height * np.where(u <= 1, u, np.exp(np.maximum(u, 1) - 1))
 
 
@@ -91,7 +92,7 @@ class Predictor(ABC):
         values = np.asarray(losses, dtype=float)
         if len(values) < FEWEST or len(values) != len(configs) or not np.isfinite(values).all():
             raise OptionError(
-                f"A predictor requires a finite loss for each of at least {FEWEST} configurations, given {len(configs)} "
+                f"A predictor needs a finite loss for each of at least {FEWEST} configurations. Given: {len(configs)} "
                 f"configurations and {int(np.isfinite(values).sum())} finite losses. Leave failed trials out."
             )
         self._scale = Scale(values)
@@ -118,7 +119,7 @@ class Predictor(ABC):
 
 
 class ForestPredictor(Predictor):
-    """Random forest; what it is unsure of is what its trees and their leaves disagree on (Hutter et al 2011).
+    """Random forest; it is unsure where its trees disagree (Hutter et al 2011), and by what they all miss out of bag.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ class ForestPredictor(Predictor):
     """
 
     def __init__(
-        self, space: SearchSpace, features: Features | None = None, *, seed: int = 0, trees: int = 200
+        self, space: SearchSpace, features: Features | None = None, *, seed: int = 0, trees: int = 100
     ) -> None:
         super().__init__(space, features, seed=seed)
         self.trees = trees
@@ -136,13 +137,21 @@ class ForestPredictor(Predictor):
     def _learn(self, configs: Sequence[Config], z: np.ndarray) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        self._forest = ExtraTreesRegressor(self.trees, max_features=0.5, random_state=self.seed)
-        self._forest.fit(self.features.fit(configs)(configs), z)
+        X = self.features.fit(configs)(configs)
+        self._forest = ExtraTreesRegressor(
+            self.trees, max_features=0.5, bootstrap=True, oob_score=True, random_state=self.seed
+        ).fit(X, z)
+        errors = (z - self._forest.oob_prediction_) ** 2
+        self._unseen = max(0.0, float(errors.mean() - self._spread(X)[1].mean()))
 
     def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
-        X = self.features(configs).astype(np.float32)
-        trees = np.array([tree.predict(X) for tree in self._forest.estimators_])
-        return trees.mean(axis=0), trees.std(axis=0)
+        mean, variance = self._spread(self.features(configs))
+        return mean, np.sqrt(variance + self._unseen)
+
+    def _spread(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance over the trees."""
+        trees = np.array([tree.predict(X.astype(np.float32)) for tree in self._forest.estimators_])
+        return trees.mean(axis=0), trees.var(axis=0)
 
 
 class GpPredictor(Predictor):
@@ -157,10 +166,13 @@ class GpPredictor(Predictor):
         self._width = np.sqrt(2 * sizes[block])  # two configurations are about 1 apart in every block
         process = GaussianProcess(block, np.zeros(len(block)), np.zeros(len(sizes)))
         points = self._points(configs)
-        self._posterior = process.posterior(points, z, process.fit(points, z, process.prior, _CALLS))
+        theta = process.fit(points, z, process.prior, _CALLS)
+        self._posterior = process.posterior(points, z, theta)
+        self._noise = self._posterior.variance * float(np.exp(theta[len(sizes)]))
 
     def _foresee(self, configs: Sequence[Config]) -> tuple[np.ndarray, np.ndarray]:
-        return self._posterior.predict(self._points(configs))
+        mean, sd = self._posterior.predict(self._points(configs))
+        return mean, np.sqrt(sd**2 + self._noise)  # of a loss, which is noisy, not of the function
 
     def _points(self, configs: Sequence[Config]) -> Points:
         from autonas.surrogates.gp import Points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from autonas.training.zero_cost import grad_norm, jacob_cov, synflow
 
 def linear(*widths, between=nn.Identity):
     torch.manual_seed(0)
-    layers = [part for i, o in zip(widths, widths[1:], strict=False) for part in (nn.Linear(i, o, bias=False), between())]
+    layers = [part for i, o in pairwise(widths) for part in (nn.Linear(i, o, bias=False), between())]
     return nn.Sequential(*layers[:-1])
 
 

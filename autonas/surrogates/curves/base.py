@@ -1,7 +1,6 @@
 """The contract of a curve model, and what all of them do to curves.
 
-A curve is pairs of progress, in (0, 1], and loss.  Losses are positive, as log loss and squared error are: the models
-work on their logarithm or on ratios, since the noise of a loss is proportional to it.
+A curve is pairs of progress, in (0, 1], and loss.  Losses are positive, as log loss and squared error are.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["Curve", "CurveModel", "best_so_far", "log_losses", "normal_cdf", "values_at"]
+__all__ = ["Curve", "CurveModel", "LogOdds", "best_so_far", "normal_cdf", "values_at"]
 
 Curve = Sequence[tuple[float, float]]
 """Pairs of progress and loss, progress rising."""
 
 SMALLEST = 1e-6  # a loss of 0 has no logarithm
+_HIGH, _MARGIN, _BEND, _NODES = 0.9, 1.05, 0.98, 9
 _SLACK = 1e-9  # of a comparison of progress
 
 
@@ -81,12 +81,46 @@ def best_so_far(curve: Curve) -> list[tuple[float, float]]:
 
 
 def values_at(curve: Curve, grid: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Log losses that had been seen last at each progress of the grid, (len(grid),); before the first one, the first."""
+    """Losses that had been seen last at each progress of the grid, (len(grid),); before the first one, the first."""
     progress = np.array([z for z, _ in curve])
     last = np.searchsorted(progress, np.asarray(grid) + _SLACK, side="right") - 1
-    return log_losses(curve)[np.maximum(last, 0)]
+    return np.array([loss for _, loss in curve])[np.maximum(last, 0)]
 
 
-def log_losses(curve: Curve) -> np.ndarray:
-    """Logarithms of the losses, (len(curve),)."""
-    return np.log(np.maximum([loss for _, loss in curve], SMALLEST))
+class LogOdds:
+    """The scale on which losses of one task are compared: logarithm of ``loss / (ceiling - loss)``.
+
+    The ceiling stands for knowing nothing.  Small losses differ by their ratio, and so do small improvements over the
+    ceiling; on this scale what is still to come of a curve is about as uncertain for bad curves as for good ones.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        The ceiling is a high quantile of their first losses.
+    """
+
+    def __init__(self, curves: Sequence[Curve] = ()) -> None:
+        first = [curve[0][1] for curve in curves]
+        self.ceiling = max(_MARGIN * float(np.quantile(first, _HIGH)), SMALLEST) if first else 1.0
+
+    def forward(self, losses: np.ndarray | float) -> np.ndarray:
+        """From losses; above the bend the scale goes on along its tangent."""
+        ratio = np.maximum(np.asarray(losses, dtype=float) / self.ceiling, SMALLEST)
+        inside = np.minimum(ratio, _BEND)
+        found: np.ndarray = np.log(inside / (1 - inside)) + (ratio - inside) / (_BEND * (1 - _BEND))
+        return found
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """To losses."""
+        bend = math.log(_BEND / (1 - _BEND))
+        inside = np.minimum(values, bend)
+        ratio = 1 / (1 + np.exp(-inside)) + (values - inside) * _BEND * (1 - _BEND)
+        found: np.ndarray = self.ceiling * ratio
+        return found
+
+    def moments(self, mean: float, sd: float) -> tuple[float, float]:
+        """Mean and standard deviation of a loss that is normally distributed on this scale."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+        losses, shares = self.inverse(mean + sd * nodes), weights / weights.sum()
+        centre = float(shares @ losses)
+        return centre, math.sqrt(float(shares @ (losses - centre) ** 2))

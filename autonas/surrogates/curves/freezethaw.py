@@ -1,6 +1,6 @@
 """Curves that decay exponentially towards asymptotes, which resemble those of similar configurations (Swersky et al 2014).
 
-The process is that of ``surrogates/freezethaw.py``, on the logarithm of losses: complete curves of a search tell its
+The process is that of ``surrogates/freezethaw.py``, on the log odds of losses: complete curves of a search tell its
 parameters and what to expect of a configuration, and the start of a curve is joined to that by Bayes' rule.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autonas.surrogates import freezethaw
-from autonas.surrogates.curves.base import Curve, CurveModel, log_losses
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds
 
 __all__ = ["MODEL", "FreezeThaw"]
 
@@ -38,7 +38,8 @@ class FreezeThaw(CurveModel):
         x = np.arange(len(curves))[:, None] * _APART if configs is None else np.array(list(configs)[-MOST:], dtype=float)
         scale = x.std(0) * math.sqrt(x.shape[1]) if self._with_configs else np.ones(1)
         self._centre, self._scale = x.mean(0), np.where(scale > 0, scale, 1.0)
-        ends = np.array([log_losses(curve)[-1] for curve in curves])
+        self._odds = LogOdds(curves)
+        ends = self._odds.forward(np.array([curve[-1][1] for curve in curves]))
         self._mean, self._sd = float(ends.mean()), max(float(ends.std()), 1e-3)
         self._process = freezethaw.CurveProcess(np.zeros(x.shape[1], dtype=int))
         features, known = (x - self._centre) / self._scale, [self._known(curve) for curve in curves]
@@ -55,12 +56,13 @@ class FreezeThaw(CurveModel):
         own, others = 1 / told.variances[0], 1 / sd**2
         asymptote = (own * told.estimates[0] + others * mean) / (own + others)
         offset, slope, variance = self._posterior.step(curve, STEPS * horizon)
-        loss = math.exp(self._mean + self._sd * (offset + slope * asymptote))
-        return loss, loss * self._sd * math.sqrt(variance + slope**2 / (own + others))
+        sd = math.sqrt(variance + slope**2 / (own + others))
+        return self._odds.moments(float(self._mean + self._sd * (offset + slope * asymptote)), float(self._sd * sd))
 
     def _known(self, curve: Curve) -> freezethaw.Curve:
         """A curve as the process sees it."""
-        return freezethaw.Curve(tuple(STEPS * z for z, _ in curve), (log_losses(curve) - self._mean) / self._sd)
+        losses = self._odds.forward(np.array([loss for _, loss in curve]))
+        return freezethaw.Curve(tuple(STEPS * z for z, _ in curve), (losses - self._mean) / self._sd)
 
 
 MODEL = FreezeThaw

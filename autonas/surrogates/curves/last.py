@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autonas.surrogates.curves.base import Curve, CurveModel, values_at
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds, values_at
 
 __all__ = ["MODEL", "Last"]
 
@@ -23,14 +23,15 @@ class Last(CurveModel):
         self._curves: list[Curve] = []
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
-        self._curves = list(curves)
+        self._curves, self._scale = list(curves), LogOdds(curves)
 
     def predict(self, prefix: Curve, horizon: float = 1.0, config: np.ndarray | None = None) -> tuple[float, float]:
         progress, loss = prefix[-1]
         if not self._curves:
             return loss, math.inf
-        changes = np.array([np.diff(values_at(curve, [progress, horizon]))[0] for curve in self._curves])
-        return loss, loss * math.sqrt(float(np.mean(changes**2)))
+        seen = self._scale.forward(np.array([values_at(curve, [progress, horizon]) for curve in self._curves]))
+        wrong = math.sqrt(float(np.mean((seen[:, 1] - seen[:, 0]) ** 2)))
+        return loss, self._scale.moments(float(self._scale.forward(loss)), wrong)[1]
 
 
 MODEL = Last

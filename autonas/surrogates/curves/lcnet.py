@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autonas.surrogates.curves.base import Curve, CurveModel, log_losses, values_at
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds, values_at
 
 __all__ = ["MODEL", "LcNet", "Networks"]
 
@@ -26,7 +26,7 @@ MEMBERS = 12
 WIDTH = 50
 STEPS = 400
 RATE = 0.01
-DECAY = 1e-3
+DECAY = 0.1
 BASES = 3
 _RIDGE = 0.05  # variance of deviations, on the standardised scale, against which regression coefficients are shrunk
 
@@ -103,15 +103,15 @@ class LcNet(CurveModel):
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
         self._networks = None
-        self._curves = list(curves)
+        self._curves, self._odds = list(curves), LogOdds(curves)
         if len(self._curves) < FEWEST:
             return
         x = np.zeros((len(self._curves), 1)) if configs is None else np.array(configs, dtype=float)
         self._with_configs = configs is not None
         self._x_mean, scale = x.mean(0), x.std(0)
-        self._x_scale = np.where(scale > 0, scale, 1.0)
+        self._x_scale = np.where(scale > 0, scale, 1.0) * math.sqrt((scale > 0).sum().clip(1))
         grid = np.unique([z for curve in self._curves for z, _ in curve])
-        losses = np.array([values_at(curve, grid) for curve in self._curves])
+        losses = self._odds.forward(np.array([values_at(curve, grid) for curve in self._curves]))
         seen = np.array([(grid >= curve[0][0] - 1e-9) for curve in self._curves])
         self._mean, self._scale = float(losses.mean()), max(float(losses.std()), 1e-3)
         generator = torch.Generator().manual_seed(self.seed)
@@ -139,17 +139,17 @@ class LcNet(CurveModel):
         x = config if self._with_configs and config is not None else self._x_mean
         row = torch.tensor((x - self._x_mean) / self._x_scale, dtype=torch.float32)[None, :]
         mean, sd = self._predicted(row, grid, torch.ones(MEMBERS, 1))
-        off = (values_at(prefix, grid[:-1]) - self._mean) / self._scale - mean[0, :-1]
+        off = (self._odds.forward(values_at(prefix, grid[:-1])) - self._mean) / self._scale - mean[0, :-1]
         end = mean[0, -1] + off @ coefficients
-        loss = math.exp(self._mean + self._scale * float(end))
-        return loss, loss * self._scale * noise * float(sd[0])
+        return self._odds.moments(self._mean + self._scale * float(end), self._scale * noise * float(sd[0]))
 
     def _correction(self, grid: Sequence[float]) -> tuple[np.ndarray, float]:
         """How deviations at the earlier progresses go on at the last one, and the noise in units of the network's."""
-        mean, sd = self._predicted(self._inputs, grid, (~self._in_bag).float())
-        out = (~self._in_bag).any(0).numpy()
-        y = (np.array([values_at(curve, grid) for curve in self._curves]) - self._mean) / self._scale
-        off = ((y - mean) / sd[:, None])[out]
+        out = (~self._in_bag).any(0)
+        mean, sd = self._predicted(self._inputs[out], grid, (~self._in_bag[:, out]).float())
+        curves = [curve for curve, left_out in zip(self._curves, out.tolist(), strict=True) if left_out]
+        losses = self._odds.forward(np.array([values_at(curve, grid) for curve in curves]))
+        off = ((losses - self._mean) / self._scale - mean) / sd[:, None]
         before, end = off[:, :-1], off[:, -1]
         gram = before.T @ before + _RIDGE * len(before) * np.eye(before.shape[1])
         coefficients = np.linalg.solve(gram, before.T @ end)

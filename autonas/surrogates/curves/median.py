@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autonas.surrogates.curves.base import Curve, CurveModel, values_at
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds, values_at
 
 __all__ = ["MODEL", "Median"]
 
@@ -25,17 +25,17 @@ class Median(CurveModel):
         self._curves: list[Curve] = []
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
-        self._curves = list(curves)
+        self._curves, self._scale = list(curves), LogOdds(curves)
 
     def predict(self, prefix: Curve, horizon: float = 1.0, config: np.ndarray | None = None) -> tuple[float, float]:
         progress, loss = prefix[-1]
         if not self._curves:
             return loss, math.inf
-        seen = np.array([values_at(curve, [progress, horizon]) for curve in self._curves])
+        seen = self._scale.forward(np.array([values_at(curve, [progress, horizon]) for curve in self._curves]))
         now, end = np.sort(seen[:, 0]), np.sort(seen[:, 1])
-        mean = math.exp(np.interp(math.log(loss), now, end))
+        mean = float(np.interp(self._scale.forward(loss), now, end))
         wrong = np.interp(seen[:, 0], now, end) - seen[:, 1]
-        return mean, mean * math.sqrt(float(np.mean(wrong**2)))
+        return self._scale.moments(mean, math.sqrt(float(np.mean(wrong**2))))
 
     def chance(self, prefix: Curve, best: float, config: np.ndarray | None = None) -> float:
         """1 if the rule lets the training go on, else 0."""

@@ -2,8 +2,8 @@
 
 A nu-SVR with radial kernel reads the losses so far, their first and second differences and the configuration; there is
 one model for every length of the start.  C, nu and gamma are the best of a random search with cross-validation, and the
-uncertainty comes from leave-one-out residuals.  Everything is on a logarithmic scale, and the target is the change that
-is still to come, so that a model which learns nothing falls back to the last loss plus a constant.
+uncertainty comes from leave-one-out residuals.  Losses are log odds, and the target is the change that is still to
+come, so that a model which learns nothing falls back to the last loss plus a constant.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autonas.surrogates.curves.base import Curve, CurveModel, log_losses, values_at
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds, values_at
 
 __all__ = ["MODEL", "NuSvr", "features"]
 
@@ -54,26 +54,24 @@ class NuSvr(CurveModel):
         self._models: dict[tuple[float, ...], tuple[_Standardised, float]] = {}
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
-        self._curves = list(curves)
+        self._curves, self._scale = list(curves), LogOdds(curves)
         self._configs = None if configs is None else np.array(configs, dtype=float)
         self._models = {}
 
     def predict(self, prefix: Curve, horizon: float = 1.0, config: np.ndarray | None = None) -> tuple[float, float]:
-        loss = prefix[-1][1]
         if len(self._curves) < FEWEST:
-            return loss, math.inf
+            return prefix[-1][1], math.inf
         key = (*(z for z, _ in prefix), horizon)
         if key not in self._models:
             self._models[key] = self._train(np.array(key))
         model, sd = self._models[key]
         known = None if self._configs is None else (self._configs.mean(0) if config is None else config)[None, :]
-        row = features(log_losses(prefix)[None, :], known)
-        mean = loss * math.exp(float(model.predict(row)[0]))
-        return mean, mean * sd
+        seen = self._scale.forward(np.array([loss for _, loss in prefix]))
+        return self._scale.moments(float(seen[-1] + model.predict(features(seen[None, :], known))[0]), sd)
 
     def _train(self, grid: np.ndarray) -> tuple[_Standardised, float]:
-        """The model for starts at these progresses (the last one is the end), and its relative uncertainty."""
-        losses = np.array([values_at(curve, grid) for curve in self._curves])
+        """The model for starts at these progresses (the last one is the end), and the deviation of its errors."""
+        losses = self._scale.forward(np.array([values_at(curve, grid) for curve in self._curves]))
         inputs, target = features(losses[:, :-1], self._configs), losses[:, -1] - losses[:, -2]
         rng = np.random.default_rng((self.seed, len(target)))
         part = rng.permutation(len(target)) % PARTS

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autonas.surrogates.curves.base import Curve, CurveModel
+from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds
 from autonas.surrogates.curves.families import FAMILIES
 
 __all__ = ["MODEL", "Parametric"]
@@ -47,18 +47,21 @@ class Parametric(CurveModel):
         self._draws = [(family, family.draw(rng, DRAWS)[:, :, None]) for family in FAMILIES.values()]
         self._noise = np.array(NOISES)
         self._log_prior = np.zeros((DRAWS * len(FAMILIES), len(NOISES)))
-        self._drop = DROP
+        self._scale, self._line, self._drop = LogOdds(), np.zeros(2), DROP
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
-        self._log_prior, self._drop = np.zeros_like(self._log_prior), DROP
+        self._log_prior, self._line, self._drop = np.zeros_like(self._log_prior), np.zeros(2), DROP
         usable = [curve for curve in curves if len(curve) > 1]
         if not usable:
             return
         drops = np.array([1 - curve[-1][1] / curve[0][1] for curve in usable])
         share = len(drops) / (len(drops) + PATIENCE)
-        mean = share * float(drops.mean()) + (1 - share) * DROP[0]
-        variance = share * float(np.mean((drops - mean) ** 2)) + (1 - share) * DROP[1] ** 2
-        self._drop = mean, math.sqrt(variance)
+        self._scale = LogOdds(usable)
+        first = self._scale.forward(np.array([curve[0][1] for curve in usable]))
+        line = np.array([np.ones(len(first)), first]).T
+        self._line = np.linalg.solve(line.T @ line + np.diag([PATIENCE, PATIENCE]), line.T @ (drops - DROP[0]))
+        variance = share * float(np.mean((drops - DROP[0] - line @ self._line) ** 2)) + (1 - share) * DROP[1] ** 2
+        self._drop = DROP[0], math.sqrt(variance)
         total = np.full_like(self._log_prior, PATIENCE / self._log_prior.size)
         for curve in usable:
             total += _normalised(self._fitted(curve, 1.0).log_evidence)
@@ -83,6 +86,7 @@ class Parametric(CurveModel):
         h, ahead = self._shapes(x, FULL * horizon)
         noise2 = self._noise**2
         d0, d_sd = self._drop
+        d0 = d0 + self._line[0] + self._line[1] * float(self._scale.forward(curve[0][1]))
         # precision and right-hand side of (u, d); the prior of u has the variance of the noise
         n = len(y)
         a11 = (n + 1) / noise2
