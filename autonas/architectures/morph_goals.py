@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autonas.architectures.layers import Conv, Deconv, Dense, Norm, PadChannels
 from autonas.architectures.layers_morph import Gate
-from autonas.architectures.merges import Add, Average, Concat
+from autonas.architectures.merges import Add, Average, Concat, ShakeShake
 from autonas.architectures.morph_steps import Plan, Step, activation_name, has_weights
 from autonas.architectures.morph_values import keeps_zero
 
@@ -64,7 +64,7 @@ class _Goals:
                     self._offer(i, NOTHING)
             return
         wanted = self.parent.steps[goal.step]
-        if isinstance(layer, Add | Average | Concat):
+        if isinstance(layer, Add | Average | ShakeShake | Concat):
             same = type(wanted.layer) is type(layer)
             self._align(step, wanted.inputs if same else [goal.step], goal)
         elif not has_weights(step) and wanted.layer == layer:
@@ -91,7 +91,7 @@ class _Goals:
                 self._offer(i, self._whole(match))
                 left.remove(match)
                 new.remove(i)
-        if isinstance(step.layer, Add | Average):
+        if isinstance(step.layer, Add | Average | ShakeShake):
             for i in new:
                 self._offer(i, NOTHING)
         elif goal is not None and len(wanted) == 1 and step.shape[0] == goal.last - goal.first:
@@ -112,20 +112,26 @@ class _Goals:
         return number
 
 
-def replicas(child: Plan, twins: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """New terms of sums that have the layers and the input of a term that both networks have (Cai et al 2018b).
+def replicas(child: Plan, twins: Mapping[int, int], sums: bool) -> tuple[dict[int, int], dict[int, int]]:
+    """New terms of sums and means with the layers and the input of a term that both networks have (Cai et al 2018b).
+
+    Parameters
+    ----------
+    sums : bool
+        Whether of sums, too; a new term of a sum may as well be zero.
 
     Returns
     -------
     copies : dict of int to int
         For steps of the child that are to be copies of a step of the parent, that one.
     shares : dict of int to int
-        For the last layer with weights of every copy and its original, into how many equal parts it is split.
+        For the last layer with weights of copies in sums and their original, into how many equal parts it is split.
     """
     copies: dict[int, int] = {}
     shares: dict[int, int] = {}
+    merges = (Add, Average, ShakeShake) if sums else (Average, ShakeShake)
     for step in child.steps:
-        if not isinstance(step.layer, Add):
+        if not isinstance(step.layer, merges):
             continue
         groups: dict[tuple, list[list[int]]] = {}
         for i in dict.fromkeys(step.inputs):
@@ -141,7 +147,8 @@ def replicas(child: Plan, twins: Mapping[int, int]) -> tuple[dict[int, int], dic
             last = max(k for k, p in enumerate(known[0]) if has_weights(child.steps[p]))
             for part in (known[0], *new):
                 copies |= {p: twins[q] for p, q in zip(part, known[0], strict=True)}
-                shares[part[last]] = 1 + len(new)
+                if isinstance(step.layer, Add):
+                    shares[part[last]] = 1 + len(new)
     return copies, shares
 
 

@@ -26,7 +26,7 @@ from autonas.architectures.layers import (
     Subsample,
     Upsample,
 )
-from autonas.architectures.merges import Add, Average, Concat, Zeros
+from autonas.architectures.merges import Add, Average, Concat, ShakeShake, Zeros
 from autonas.architectures.morph_steps import Shift, Step, activation_name
 
 __all__ = ["ZERO", "Channels", "Values", "keeps_zero", "locate"]
@@ -119,7 +119,7 @@ class Values:
             return inputs[0]
         if isinstance(layer, Concat):
             return np.concatenate(inputs)
-        if isinstance(layer, Add | Average):
+        if isinstance(layer, Add | Average | ShakeShake):
             share = _ONE if isinstance(layer, Add) else Fraction(1, len(inputs))
             each = zip(*inputs, strict=True)
             return np.array([self.total([(int(number), share) for number in numbers]) for numbers in each], dtype=int)

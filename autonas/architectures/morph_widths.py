@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autonas.architectures.layers import Drop, DropPath, GlobalPool, Norm, PadChannels, Pool, Subsample, Upsample
 from autonas.architectures.layers_morph import Gate, PActivation
-from autonas.architectures.merges import Add, Average, Concat, Interpolate, Multiply
+from autonas.architectures.merges import Add, Average, Concat, Interpolate, Multiply, ShakeShake
 from autonas.architectures.morph_linear import expand, widest
 from autonas.architectures.morph_steps import Plan, Shift, activation_name, is_depthwise, mixes
 from autonas.architectures.morph_values import Channels, Values, locate
@@ -25,8 +25,8 @@ NEW = -1
 """In a map: a channel that the parent does not have."""
 
 _BY_CHANNEL = (
-    Add, Average, Drop, DropPath, Gate, GlobalPool, Interpolate, Multiply, Norm, PActivation, Pool, Shift, Subsample,
-    Upsample,
+    Add, Average, Drop, DropPath, Gate, GlobalPool, Interpolate, Multiply, Norm, PActivation, Pool, ShakeShake, Shift,
+    Subsample, Upsample,
 )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ class Work:
         self.parent, self.child = plan(parent), plan(child)
         self.old, self.state = old, dict(own)
         self.twins = match_steps(self.parent, self.child, pairs)
-        copies, self.shares = replicas(self.child, self.twins) if replicate else ({}, {})
+        copies, self.shares = replicas(self.child, self.twins, sums=replicate)
         self.copies = set(copies) - set(self.twins)
         self.twins |= copies
         self.separables = separables(self.parent, self.child, self.twins)

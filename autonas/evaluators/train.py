@@ -30,9 +30,9 @@ SHARE = 0.5  # of the memory that one step of training may take
 
 
 class Train(Evaluator):
-    """Trains on the task's folds; offers exact continuation across fidelities."""
+    """Trains on the task's folds; offers exact continuation across fidelities, and inherited weights."""
 
-    offers = frozenset({"fidelity", "resume", "curve"})
+    offers = frozenset({"fidelity", "resume", "inherit", "curve"})
 
     def evaluate(
         self,
@@ -62,6 +62,10 @@ class Train(Evaluator):
         costs = self._costs(proposal, learner.view, device)
         if parent is not None and proposal.inherit == "resume":
             learner.restore(load_state(parent / LEARNER_FILE)["learner"])
+        elif parent is not None and proposal.inherit is not None:
+            saved = load_state(parent / LEARNER_FILE)
+            if saved["kind"] == space.kind_of(proposal.config):
+                learner.inherit(saved["learner"], saved["options"], proposal.inherit)  # type: ignore[arg-type]
         clock = Clock(seconds)
         stopped = False
 
@@ -85,7 +89,9 @@ class Train(Evaluator):
             predictions = scores.astype(np.float32)
         loss = self.metric.loss(task.y[rows], predictions[rows], weight)
         np.save(workdir / PREDICTIONS_FILE, predictions)
-        save_state(workdir / LEARNER_FILE, {"learner": learner.state(), "temperature": temperature})
+        kept = {"learner": learner.state(), "temperature": temperature}
+        kept |= {"kind": space.kind_of(proposal.config), "options": space.options(proposal.config, proposal.genome)}
+        save_state(workdir / LEARNER_FILE, kept)
         return Result(
             values={self.metric.name: float(loss)},
             status="stopped" if stopped else "ok",

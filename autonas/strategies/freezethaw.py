@@ -34,6 +34,7 @@ __all__ = ["STRATEGY", "FreezeThaw"]
 _CAP = 100  # runs that the process sees: the best and the latest
 _POINTS = 20  # losses of one curve that it sees
 _OLD, _NEW = 10, 3
+_ALIKE = 0.25  # standard deviations within which runs cannot be told apart from the best
 
 
 class FreezeThaw(Strategy):
@@ -107,6 +108,19 @@ class FreezeThaw(Strategy):
 
     def keep(self) -> set[int]:
         return {self._latest[key].id for key in self._paused(pending=True)}
+
+    def incumbent(self) -> Proposal | None:
+        """The rest of the run that is predicted to end lowest; where that is complete, the run itself."""
+        if not any(trial.ok for trial in self._told):
+            return None
+        curves, posterior = self._believed()
+        keys = [key for key in curves if self._is_sound(key)]
+        if not keys:
+            return None
+        trial = self._latest[keys[int(np.argmin(posterior.marginals(self._features(keys))[0]))]]
+        if trial.proposal.fidelity == 1:
+            return trial.proposal
+        return Proposal(trial.config, parent=trial.id, inherit="resume", origin=self.name)
 
     # --- runs --------------------------------------------------------------------------------------------------------
 
@@ -198,7 +212,7 @@ class FreezeThaw(Strategy):
         order = [keys[i] for i in np.argsort(means, kind="stable") if self._is_sound(keys[i])]
         if len(self._known) % 2 and order and self._latest[order[0]].proposal.fidelity < 1:
             at = keys.index(order[0])
-            rivals = [key for key, mean in zip(keys, means, strict=True) if mean <= means[at] + deviations[at]]
+            rivals = [key for key, mean in zip(keys, means, strict=True) if mean <= means[at] + _ALIKE * deviations[at]]
             rivals = [key for key in order if key in rivals and key in paused]
             if rivals:
                 return max(rivals, key=lambda key: self._latest[key].proposal.fidelity), None

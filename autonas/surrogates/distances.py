@@ -80,7 +80,10 @@ class Geometry:
 
     def terms(self, left: Sequence[Point], right: Sequence[Point]) -> np.ndarray:
         """Terms of the kernel's two exponents, (n_left, n_right, n_terms): the first half d, the second e^2."""
-        rows = [np.array([point.row for point in points]).reshape(len(points), len(self._columns)) for points in (left, right)]
+        rows = [
+            np.array([point.row for point in points]).reshape(len(points), len(self._columns))
+            for points in (left, right)
+        ]
         rest = gower(rows[0], rows[1], self._is_choice)[:, :, None]
         if not self.has_graphs:
             return np.concatenate([rest, rest**2], axis=2)
@@ -144,7 +147,7 @@ class DistanceProcess:
         self._inverse = (vectors / (np.maximum(values, 0) + noise)) @ vectors.T
         self._alpha = self._inverse @ z
         own = (float(z @ self._alpha) + 2) / (len(z) + 2)
-        self.variance = own if fitted_like is None else fitted_like.variance
+        self.variance: float = own if fitted_like is None else fitted_like.variance
         self.fitted: np.ndarray = z - noise * self._alpha
 
     def covariance(self, terms: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Where the minimum may be: expected improvement, and what an observation would tell about the place of the minimum.
 
 Entropy search (Hennig & Schuler 2012) as FABOLAS and freeze-thaw use it: the minimum is sought among some
-*representer points*, whose joint posterior is known.  Left out: expectation propagation; the chance of every point to be
-the minimum is counted in samples, the same ones before and after every observation.
+*representer points*, whose joint posterior is known.  Left out: expectation propagation; the chance of every point to
+be the minimum is counted in samples, the same ones before and after every observation.
 """
 
 from __future__ import annotations

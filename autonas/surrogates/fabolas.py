@@ -33,7 +33,7 @@ def basis(t: np.ndarray, of: Literal["loss", "cost"]) -> np.ndarray:
 
 
 class FidelityProcess:
-    """Prior, ``theta = (ln w_1 .. ln w_blocks, ln L_11, L_21, ln L_22, ln noise at t = 0, at t = 1)``, ``Sigma = L L'``.
+    """Prior, with ``theta = (ln w_1 .. ln w_blocks, ln L_11, L_21, ln L_22, ln noise at t = 0, at t = 1)``.
 
     Parameters
     ----------
@@ -47,7 +47,13 @@ class FidelityProcess:
         self.n_blocks = int(block.max()) + 1 if len(block) else 0
         self.prior = np.array([*np.full(self.n_blocks, -0.5), 0.0, 0.0, 0.0, _NOISE_MEAN, _NOISE_MEAN])
         self._sd = np.array([*np.full(self.n_blocks, _WEIGHT_SD), *[_FACTOR_SD] * 3, _NOISE_SD, _NOISE_SD])
-        self._bounds = [(-7.0, 5.0)] * self.n_blocks + [(-5.0, 3.0), (-5.0, 5.0), (-5.0, 3.0), (-10.0, 1.0), (-10.0, 1.0)]
+        self._bounds = [(-7.0, 5.0)] * self.n_blocks + [
+            (-5.0, 3.0),
+            (-5.0, 5.0),
+            (-5.0, 3.0),
+            (-10.0, 1.0),
+            (-10.0, 1.0),
+        ]
 
     def fit(self, features: np.ndarray, t: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Theta of maximum posterior, near enough.

@@ -68,7 +68,13 @@ class CurveProcess:
         self.n_blocks = int(block.max()) + 1 if len(block) else 0
         self.prior = np.array([*np.full(self.n_blocks, -0.5), -0.5, 0.0, 0.0, 0.7, -4.0])
         self._sd = np.array([*np.full(self.n_blocks, 1.2), 1.0, 1.0, 0.7, 1.0, 1.5])
-        self._bounds = [(-7.0, 5.0)] * self.n_blocks + [(-5.0, 3.0), (-5.0, 3.0), (-2.0, 2.0), (-3.0, 5.0), (-10.0, 1.0)]
+        self._bounds = [(-7.0, 5.0)] * self.n_blocks + [
+            (-5.0, 3.0),
+            (-5.0, 3.0),
+            (-2.0, 2.0),
+            (-3.0, 5.0),
+            (-10.0, 1.0),
+        ]
 
     def fit(self, features: np.ndarray, curves: Sequence[Curve]) -> np.ndarray:
         """Theta of maximum posterior, near enough; values have mean 0 and deviation 1 or so."""
@@ -89,9 +95,7 @@ class CurveProcess:
         theta: np.ndarray = found.x if found.fun < _IMPOSSIBLE else self.prior
         return theta
 
-    def objective(
-        self, theta: np.ndarray, distances: np.ndarray, curves: Sequence[Curve]
-    ) -> tuple[float, np.ndarray]:
+    def objective(self, theta: np.ndarray, distances: np.ndarray, curves: Sequence[Curve]) -> tuple[float, np.ndarray]:
         """Negative log posterior (up to a constant) and its gradient, from (n_blocks, n, n) squared distances."""
         weights, amplitude = np.exp(theta[: self.n_blocks]), float(np.exp(theta[self.n_blocks]))
         r2 = np.tensordot(weights, distances, 1)
@@ -174,9 +178,7 @@ class CurvePosterior:
     theta : (n_theta,) array
     """
 
-    def __init__(
-        self, process: CurveProcess, features: np.ndarray, curves: Sequence[Curve], theta: np.ndarray
-    ) -> None:
+    def __init__(self, process: CurveProcess, features: np.ndarray, curves: Sequence[Curve], theta: np.ndarray) -> None:
         self._process, self._features, self._curves, self._theta = process, features, curves, theta
         sums = process.sums(theta, curves)
         covariance = process.between(theta, features, features) + np.diag(sums.variances)

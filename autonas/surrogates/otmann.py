@@ -132,8 +132,8 @@ def layer_graph(graph: Graph | None) -> LayerGraph:
     if steps:
         paths = np.concatenate([_lengths(steps, inputs), _lengths(steps, _reversed(inputs), backwards=True)], axis=1)
         members: dict[str, list[int]] = defaultdict(list)
-        for i in np.flatnonzero(masses):
-            members[_parts(steps[i].label)[0]].append(int(i))
+        for i in np.flatnonzero(masses).tolist():
+            members[_parts(steps[i].label)[0]].append(i)
         for name, rows in members.items():
             classes[name] = _merged([steps[i].label for i in rows], masses[rows], paths[rows])
         for name, row in (("input", 0), ("output", -1)):
@@ -197,9 +197,7 @@ def _lengths(steps: Sequence[_Step], inputs: Sequence[Sequence[int]], backwards:
     return lengths.reshape(len(steps), 12)
 
 
-def _merged(
-    labels: list[str], masses: np.ndarray, paths: np.ndarray
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+def _merged(labels: list[str], masses: np.ndarray, paths: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Layers of one class, those of equal label merged: in equal places all, else the most alike while too many."""
     order = sorted(range(len(labels)), key=lambda i: (labels[i], *paths[i]))
     names: list[str] = []

@@ -2,7 +2,7 @@
 
 All problems of one shape share a simplex tableau with one more axis.  The constraints are totally unimodular, so that
 every pivot is 1 and the tableau holds only -1, 0 and 1; the slacks are a feasible start.  Masses are perturbed by a
-fraction of 1e-11, which rules out cycles.  Meant for up to some twenty masses a side; a problem costs microseconds then.
+fraction of 1e-11, which rules out cycles.  Meant for up to twenty masses a side; a problem costs microseconds then.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -88,6 +88,19 @@ class Learner(ABC):
         """(rows, n_outputs) scores of new rows: the mean over the fold models.
 
         In classification, log of the mean of the fold models' probabilities.
+        """
+
+    def inherit(self, state: Mapping[str, Any], options: Mapping[str, Any], how: Literal["copy", "morph"]) -> None:
+        """Start from the weights of another configuration of the same kind; a learner without weights does not.
+
+        Parameters
+        ----------
+        state : mapping
+            As that learner's :meth:`state` says.
+        options : mapping
+            What its family read.
+        how : {"copy", "morph"}
+            See ``architectures/morph``.
         """
 
     @abstractmethod

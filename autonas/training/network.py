@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from autonas.core.clock import Clock
 from autonas.core.trial import Value
 from autonas.data.task import Folds, Problem, Task
+from autonas.training.heritage import Heritage
 from autonas.training.learner import Learner, Report, go_on
 from autonas.training.loop import MEASURED, Data, Trainer, private_randomness, score
 from autonas.training.pace import Pace
@@ -130,6 +131,7 @@ class NetworkLearner(Learner):
         self._early = self.options.get("early_stopping", "yes") == "yes"
         self._patience = float(self.options.get("patience", 0.3))
         self._trainers: list[Trainer] = []
+        self._heritage: Heritage | None = None  # what the first weights are made of
         self._saved: dict[str, Any] | None = None  # state of the trainers, until a task is there to train on
         self._final: Snapshot | None = None  # what predicts
         self._best: Snapshot | None = None
@@ -191,9 +193,22 @@ class NetworkLearner(Learner):
         if pace.timed:
             self._measure(trainer(self._groups()[0]), pace)
         self._trainers = [trainer(folds) for folds in self._groups()]
+        if self._heritage is not None and self._saved is None:
+            self._take_over(self._heritage, data)
         for one, saved in zip(self._trainers, self._saved["trainers"] if self._saved else (), strict=False):
             one.restore(saved)
         self._saved = None
+
+    def _take_over(self, heritage: Heritage, data: Data) -> None:
+        """Replace the first weights of all folds."""
+        family = getattr(self.family, "module", None)
+        exact = [
+            heritage.give(
+                one.stack, one.folds, family, self.options, self.problem.n_outputs, data.X, one.batches.rows, self.seed
+            )
+            for one in self._trainers
+        ]
+        self.info.update(inherited=True, exact=all(exact))
 
     def _measure(self, trial: Trainer, pace: Pace) -> None:
         """Take two steps with a trainer that is thrown away: the first warms up, the second is timed."""
@@ -366,6 +381,9 @@ class NetworkLearner(Learner):
     def scale(self) -> TargetScale | None:
         """Scale of the target in regression."""
         return self._scale
+
+    def inherit(self, state: Mapping[str, Any], options: Mapping[str, Any], how: Literal["copy", "morph"]) -> None:
+        self._heritage = Heritage(state["final"]["weights"], options, how)
 
     def state(self) -> dict[str, Any]:
         training: dict[str, Any] | None = self._saved

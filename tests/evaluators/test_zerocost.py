@@ -41,7 +41,6 @@ def test_a_score_repeats_and_is_the_losses_negative(score):
         assert result.status == "ok", result.error
         assert result.values == {"log_loss": -result.info[score]}
         assert again.evaluate(proposal).values == result.values
-        assert result.cost_seconds < 5
 
 
 @pytest.mark.parametrize("score", ["synflow", "jacob_cov", "grad_norm"])

@@ -8,7 +8,7 @@ def distance(config):
 
 
 def deadly(config):
-    if config["y"] > 0.95:
+    if config["y"] > 0.8:
         os._exit(1)  # takes its worker with it
     return distance(config)
 

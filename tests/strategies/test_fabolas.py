@@ -64,7 +64,7 @@ def test_design(line):
 def test_the_incumbent_is_evaluated_in_full_when_that_is_due(line):
     strategy = Fabolas(line, seed=1)
     spent, full, complete, due = 0.0, 0, set(), 0
-    for number in range(60):
+    for number in range(40):
         incumbent = strategy.incumbent()
         proposal = step(strategy, number, on_line)
         if number >= 12 and spent >= full + 1 - 1e-9 and incumbent.key not in complete:

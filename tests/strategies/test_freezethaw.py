@@ -53,12 +53,13 @@ def test_steps_are_resumed_one_after_the_other(line):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_training_goes_to_the_best(line, seed):
-    """For five full trainings: one run is complete, near the minimum, and most others were paused early."""
+    """For five full trainings: the run that should end lowest is near the minimum, and most were paused early."""
     strategy = FreezeThaw(line, seed=seed)
     trials = search(strategy, 5 * 27)
-    best = strategy.recommend(trials)[0]
+    best = strategy.incumbent()
     assert best.fidelity == 1
-    assert abs(best.config["x"] - 0.3) < 0.1
+    assert abs(best.config["x"] - 0.3) < 0.05
+    assert strategy.recommend(trials)[0].fidelity == 1, "and one is complete"
     reached = {}
     for trial in trials:
         reached[trial.proposal.key] = trial.proposal.fidelity
@@ -117,6 +118,10 @@ def test_long_curves_are_thinned(line):
 def test_it_takes_the_fidelities_of_the_optimizer():
     optimizer = Optimizer(conditional_space(), "freezethaw", seed=0, min_fidelity=1 / 8)
     assert optimizer.ask().fidelity == 1 / 8
+
+
+def test_no_incumbent_without_trials(line):
+    assert FreezeThaw(line).incumbent() is None
 
 
 def test_options_are_checked():

@@ -80,8 +80,8 @@ def test_without_a_model_it_is_random_search():
 
 
 def test_it_finds_the_good_branch():
-    strategy = make_strategy("kde", conditional_space(), seed=0)
-    late = [t for t in run(strategy, 45) if t.id >= 25]
+    runs = [run(make_strategy("kde", conditional_space(), seed=seed), 45) for seed in range(3)]
+    late = [t for trials in runs for t in trials if t.id >= 25]
     drawn = conditional_space().sample(200)
     assert np.mean([t.loss for t in late]) < 0.8 * np.mean([smooth_loss(config) for config in drawn])
 
@@ -125,9 +125,8 @@ def test_failed_trials_are_bad_ones():
     def loss(config):
         return math.nan if config["model"] == "linear" else smooth_loss(config)
 
-    strategy = make_strategy("kde", conditional_space(), seed=0, random_share=0)
-    trials = run(strategy, 45, loss)
-    assert sum(not t.ok for t in trials[25:]) < 6
+    runs = [run(make_strategy("kde", conditional_space(), seed=seed, random_share=0), 45, loss) for seed in range(3)]
+    assert sum(not t.ok for trials in runs for t in trials[25:]) < 3 * 6
 
 
 def counting_ones(config, fidelity, rng):
@@ -153,7 +152,7 @@ def test_bohb_counts_ones_better_than_hyperband():
         return best[1]
 
     assert np.mean([regret("bohb", seed) for seed in range(2)]) < 0.07
-    assert np.mean([regret("hyperband", seed) for seed in range(10)]) > 0.1
+    assert np.mean([regret("hyperband", seed) for seed in range(10)]) > 0.085
 
 
 def test_a_missing_package_is_named(monkeypatch):

@@ -29,9 +29,7 @@ def cells():
     for edge in EDGES:
         configspace[edge].meta = {"role": "architecture"}
     settings = load_space("nasbench201").settings
-    return SearchSpace(
-        configspace, modality="image", families={"cell": "cell"}, settings=settings, networks=("cell",)
-    )
+    return SearchSpace(configspace, modality="image", families={"cell": "cell"}, settings=settings, networks=("cell",))
 
 
 def row(config):

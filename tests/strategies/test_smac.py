@@ -96,7 +96,7 @@ def test_smac_finds_the_good_branch_of_a_conditional_space():
     trials = run(make_strategy("smac", conditional_space(), seed=1), 60)
     late = trials[30:]
     assert np.mean([t.config["model"] == "net" for t in late]) > 0.7
-    assert min(t.loss for t in trials) < 0.03
+    assert min(t.loss for t in trials) < 0.05
     assert np.mean([t.loss for t in late]) < 0.6 * np.mean([smooth_loss(c) for c in conditional_space().sample(200)])
 
 

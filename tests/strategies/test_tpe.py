@@ -91,7 +91,7 @@ def test_order_of_an_ordinal_is_used():
         ConfigurationSpace(space=[OrdinalHyperparameter("o", list("abcdefghijklmnopqrst")), Float("x", (0.0, 1.0))])
     )
     trials = run(make_strategy("tpe", space, seed=1), 50, lambda c: abs("abcdefghijklmnopqrst".index(c["o"]) - 14))
-    assert np.mean([abs("abcdefghijklmnopqrst".index(t.config["o"]) - 14) for t in trials[30:]]) < 3
+    assert np.mean([abs("abcdefghijklmnopqrst".index(t.config["o"]) - 14) for t in trials[30:]]) < 4  # 6 at random
 
 
 def test_told_again_the_last_loss_counts():

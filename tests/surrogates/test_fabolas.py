@@ -40,7 +40,7 @@ def test_gradient(of):
     process = FidelityProcess(BLOCK, of)
     x, t = points(15)
     z = np.sin(5 * x[:, 0]) + (1 - t)
-    distances = np.array([squared_distances(x[:, BLOCK == b], x[:, BLOCK == b]) for b in (0, 1)])
+    distances = np.array([squared_distances(x[:, b == BLOCK], x[:, b == BLOCK]) for b in (0, 1)])
     for theta in (process.prior, np.array([0.3, -0.4, 0.2, -0.7, -0.1, -3.0, -1.0])):
         error = check_grad(
             lambda a: process.objective(a, distances, t, z)[0],

@@ -17,7 +17,7 @@ Curve = Sequence[tuple[float, float]]
 """Pairs of progress and loss, progress rising."""
 
 SMALLEST = 1e-6  # a loss of 0 has no logarithm
-_HIGH, _MARGIN, _BEND, _NODES = 0.9, 1.05, 0.98, 9
+_HIGH, _MARGIN, _BEND, _FARTHEST = 0.9, 1.05, 0.98, 30.0
 _SLACK = 1e-9  # of a comparison of progress
 
 
@@ -104,23 +104,24 @@ class LogOdds:
         self.ceiling = max(_MARGIN * float(np.quantile(first, _HIGH)), SMALLEST) if first else 1.0
 
     def forward(self, losses: np.ndarray | float) -> np.ndarray:
-        """From losses; above the bend the scale goes on along its tangent."""
+        """From losses; above the bend, near the ceiling, the scale goes on logarithmically."""
         ratio = np.maximum(np.asarray(losses, dtype=float) / self.ceiling, SMALLEST)
         inside = np.minimum(ratio, _BEND)
-        found: np.ndarray = np.log(inside / (1 - inside)) + (ratio - inside) / (_BEND * (1 - _BEND))
+        found: np.ndarray = np.log(inside / (1 - inside)) + np.log1p((ratio - inside) / (_BEND * (1 - _BEND)))
         return found
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """To losses."""
         bend = math.log(_BEND / (1 - _BEND))
         inside = np.minimum(values, bend)
-        ratio = 1 / (1 + np.exp(-inside)) + (values - inside) * _BEND * (1 - _BEND)
-        found: np.ndarray = self.ceiling * ratio
+        beyond = np.expm1(np.minimum(values - inside, _FARTHEST))
+        found: np.ndarray = self.ceiling * (1 / (1 + np.exp(-np.maximum(inside, -_FARTHEST))) + _BEND * (1 - _BEND) * beyond)
         return found
 
-    def moments(self, mean: float, sd: float) -> tuple[float, float]:
-        """Mean and standard deviation of a loss that is normally distributed on this scale."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-        losses, shares = self.inverse(mean + sd * nodes), weights / weights.sum()
-        centre = float(shares @ losses)
-        return centre, math.sqrt(float(shares @ (losses - centre) ** 2))
+    def normal(self, mean: float, sd: float) -> tuple[float, float]:
+        """Median of a loss that is normally distributed on this scale, and half the width of its central 68%.
+
+        They stand for mean and standard deviation, which a heavy tail beyond the ceiling would make useless.
+        """
+        low, centre, high = self.inverse(np.array([mean - sd, mean, mean + sd])).tolist()
+        return centre, (high - low) / 2

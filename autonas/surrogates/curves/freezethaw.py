@@ -57,7 +57,7 @@ class FreezeThaw(CurveModel):
         asymptote = (own * told.estimates[0] + others * mean) / (own + others)
         offset, slope, variance = self._posterior.step(curve, STEPS * horizon)
         sd = math.sqrt(variance + slope**2 / (own + others))
-        return self._odds.moments(float(self._mean + self._sd * (offset + slope * asymptote)), float(self._sd * sd))
+        return self._odds.normal(float(self._mean + self._sd * (offset + slope * asymptote)), float(self._sd * sd))
 
     def _known(self, curve: Curve) -> freezethaw.Curve:
         """A curve as the process sees it."""

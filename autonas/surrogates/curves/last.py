@@ -31,7 +31,7 @@ class Last(CurveModel):
             return loss, math.inf
         seen = self._scale.forward(np.array([values_at(curve, [progress, horizon]) for curve in self._curves]))
         wrong = math.sqrt(float(np.mean((seen[:, 1] - seen[:, 0]) ** 2)))
-        return loss, self._scale.moments(float(self._scale.forward(loss)), wrong)[1]
+        return loss, self._scale.normal(float(self._scale.forward(loss)), wrong)[1]
 
 
 MODEL = Last

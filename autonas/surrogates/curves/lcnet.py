@@ -141,7 +141,7 @@ class LcNet(CurveModel):
         mean, sd = self._predicted(row, grid, torch.ones(MEMBERS, 1))
         off = (self._odds.forward(values_at(prefix, grid[:-1])) - self._mean) / self._scale - mean[0, :-1]
         end = mean[0, -1] + off @ coefficients
-        return self._odds.moments(self._mean + self._scale * float(end), self._scale * noise * float(sd[0]))
+        return self._odds.normal(self._mean + self._scale * float(end), self._scale * noise * float(sd[0]))
 
     def _correction(self, grid: Sequence[float]) -> tuple[np.ndarray, float]:
         """How deviations at the earlier progresses go on at the last one, and the noise in units of the network's."""

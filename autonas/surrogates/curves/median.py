@@ -35,7 +35,7 @@ class Median(CurveModel):
         now, end = np.sort(seen[:, 0]), np.sort(seen[:, 1])
         mean = float(np.interp(self._scale.forward(loss), now, end))
         wrong = np.interp(seen[:, 0], now, end) - seen[:, 1]
-        return self._scale.moments(mean, math.sqrt(float(np.mean(wrong**2))))
+        return self._scale.normal(mean, math.sqrt(float(np.mean(wrong**2))))
 
     def chance(self, prefix: Curve, best: float, config: np.ndarray | None = None) -> float:
         """1 if the rule lets the training go on, else 0."""

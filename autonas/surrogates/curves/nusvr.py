@@ -67,7 +67,7 @@ class NuSvr(CurveModel):
         model, sd = self._models[key]
         known = None if self._configs is None else (self._configs.mean(0) if config is None else config)[None, :]
         seen = self._scale.forward(np.array([loss for _, loss in prefix]))
-        return self._scale.moments(float(seen[-1] + model.predict(features(seen[None, :], known))[0]), sd)
+        return self._scale.normal(float(seen[-1] + model.predict(features(seen[None, :], known))[0]), sd)
 
     def _train(self, grid: np.ndarray) -> tuple[_Standardised, float]:
         """The model for starts at these progresses (the last one is the end), and the deviation of its errors."""
