@@ -26,6 +26,7 @@ from autonas.strategies.base import Strategy
 __all__ = ["Limits", "Search"]
 
 SEARCH_SHARE = 0.15  # of the time limit, for a configuration that a strategy proposed
+ALONE_SHARE = 0.35  # of the first trial where no portfolio has given a model yet
 THINKING_SHARE = 0.1  # of the time so far, for the strategy
 FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
 GRACE = 0.02  # of the time limit, for running trials to end by themselves
@@ -196,7 +197,8 @@ class Search:
         clock, own = self.limits.clock, self.limits.trial_seconds
         if clock.seconds is None:
             return own
-        share = self._shares.get(proposal.key, SEARCH_SHARE)
+        usual = SEARCH_SHARE if self._shares or self.trials else ALONE_SHARE
+        share = self._shares.get(proposal.key, usual)
         slice_ = min(share * clock.seconds * proposal.fidelity, (1 - GRACE) * clock.left())
         return max(slice_ if own is None else min(slice_, own), 0.1)
 

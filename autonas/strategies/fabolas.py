@@ -66,7 +66,7 @@ class Fabolas(Strategy):
         seed: int = 0,
         min_fidelity: float = 1 / 27,
         initial: int = 4,
-        cost: Literal["seconds", "fidelity"] = "seconds",
+        cost: Literal["seconds", "fidelity"] = "fidelity",
         **options: Any,
     ) -> None:
         super().__init__(space, objectives, seed=seed, **options)

@@ -75,7 +75,7 @@ class Heritage:
         """
         exact, weights = True, stack.weights
         for place, (fold, train) in enumerate(zip(folds, rows, strict=True)):
-            old = {name: torch.from_numpy(array[fold % len(array)].copy()) for name, array in self.weights.items()}
+            old = {name: torch.tensor(array[fold % len(array)]) for name, array in self.weights.items()}
             if family is None:
                 own = {name: tensor[place] for name, tensor in stack.weights.items()}
                 new = {

@@ -82,7 +82,7 @@ def test_dear_configurations_are_looked_at_with_small_shares(line):
     """Twice the same losses; where x > 0.5 costs a hundred times as much, less is spent on it."""
 
     def spent(seconds):
-        strategy = Fabolas(line, seed=0)
+        strategy = Fabolas(line, seed=0, cost="seconds")
         total = 0.0
         for number in range(30):
             proposal = strategy.ask()

@@ -93,10 +93,11 @@ def test_smac_beats_random_search_on_hartmann6():
 
 def test_smac_finds_the_good_branch_of_a_conditional_space():
     # the optimum: a network of depth 3 with momentum 0.8, whose momentum exists only under one optimizer
-    trials = run(make_strategy("smac", conditional_space(), seed=1), 60)
-    late = trials[30:]
+    runs = [run(make_strategy("smac", conditional_space(), seed=seed), 60) for seed in range(3)]
+    late = [t for trials in runs for t in trials[30:]]
     assert np.mean([t.config["model"] == "net" for t in late]) > 0.7
-    assert min(t.loss for t in trials) < 0.05
+    # the best of 60 random ones: 0.013 in one of twenty runs, 0.048 in the median
+    assert np.median([min(t.loss for t in trials) for trials in runs]) < 0.02
     assert np.mean([t.loss for t in late]) < 0.6 * np.mean([smooth_loss(c) for c in conditional_space().sample(200)])
 
 
