@@ -11,7 +11,8 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
-    "ArchitectureError", "AutoNASError", "DataError", "OptionError", "SpaceError", "ModelError", "JournalError", "unknown",
+    "ArchitectureError", "AutoNASError", "DataError", "OptionError", "SpaceError", "ModelError", "JournalError",
+    "unknown",
 ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
 
 
 def _decode(graph: Graph, i: int, x: Value, like: Value) -> Value:
-    """The mirror of layer i: as many channels as it has read (or its own, in front of the image), and that resolution."""
+    """The mirror of layer i: the channels that it has read (or its own, in front of the image), and that resolution."""
     options = graph.options
     out = like.channels if i > 1 else int(options["filters_1"])
     deconv = Deconv(out, int(options[f"kernel_{i}"]), int(options[f"stride_{i}"]))

@@ -34,7 +34,7 @@ TWO = ("add", "concat")
 
 
 def space(settings: Mapping[str, Any]) -> Section:
-    """``length``; of each position ``type_<i>``, ``conv_kernel_<i>`` or ``pool_kernel_<i>``, ``first_<i>``, ``second_<i>``."""
+    """``length``; of each position ``type_<i>``, ``(conv|pool)_kernel_<i>``, ``first_<i>`` and ``second_<i>``."""
     most = int(settings["max_length"])
     section: Section = {"hyperparameters": [number("length", list(range(1, most + 1)), min(3, most))], "conditions": []}
     for i in range(1, most + 1):
@@ -60,7 +60,8 @@ def space(settings: Mapping[str, Any]) -> Section:
             if types:
                 clauses.append({"type": "IN", "child": name, "parent": f"type_{i}", "values": types})
             if clauses:
-                section["conditions"].append(clauses[0] if len(clauses) == 1 else {"type": "AND", "conditions": clauses})
+                both = {"type": "AND", "conditions": clauses}
+                section["conditions"].append(clauses[0] if len(clauses) == 1 else both)
     return section
 
 

@@ -1,4 +1,4 @@
-"""Convolutional neural fabrics: a trellis of layers and scales in which every path is a network (Saxena & Verbeek 2016).
+"""Convolutional fabrics: a trellis of layers and scales in which every path is a network (Saxena & Verbeek 2016).
 
 Node (l, s) holds the map of layer l at 1/2^s of the resolution and reads the three neighbouring scales of layer l - 1
 through 3x3 convolutions, strided on the way down and with upsampling on the way up.  "path": a scale for each layer is
@@ -85,17 +85,13 @@ def _path(graph: Graph, x: Value, sizes: list[tuple[int, ...]], channels: int) -
                 others = [step for step in ends if step not in steps]
                 edge = partial(_edge, graph, layer, scale, end, state, sizes[end], channels)
                 cases = [(steps, edge), (others, lambda: None)] if others else [(steps, edge)]
-                arriving.setdefault(end, []).append(
-                    graph.choose(f"step_{layer}", cases, f"edge_{layer}_{scale}_{end}")
-                )
+                arriving.setdefault(end, []).append(graph.choose(f"step_{layer}", cases, f"edge_{layer}_{scale}_{end}"))
         summed = {end: graph.add(f"sum_{layer + 1}_{end}", values) for end, values in arriving.items()}
         states = {end: value for end, value in summed.items() if value is not None}
     return states[len(sizes) - 1]
 
 
-def _edge(
-    graph: Graph, layer: int, scale: int, end: int, x: Value, size: tuple[int, ...], channels: int
-) -> Value:
+def _edge(graph: Graph, layer: int, scale: int, end: int, x: Value, size: tuple[int, ...], channels: int) -> Value:
     layers = [*_conv(x, size, channels), Norm(), Activation()]
     return graph.apply(f"edge_{layer}_{scale}_{end}", x, layers, "conv_3x3")
 

@@ -1,7 +1,8 @@
 """Layers that read from and write to banks of memory (Brock et al 2017, "SMASH").
 
-A stage has a few banks of channels.  Each operation reads a subset of them side by side, and adds its output to a subset.
-Chains, residual and dense networks are patterns of reading and writing.  Left out: the gates between convolutions.
+A stage has a few banks of channels.  Each operation reads a subset of them side by side, and adds its output to a
+subset.  Chains, residual and dense networks are patterns of reading and writing.  Left out: the gates between
+convolutions.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def space(settings: Mapping[str, Any]) -> Section:
                 near = "yes" if bank == 1 else "no"
                 found.append(architectural(f"read_{name}_{bank}", ["yes", "no"], near))
                 found.append(architectural(f"write_{name}_{bank}", ["yes", "no"], near))
-            for what in ("kernel", "dilation", "group", "convolution"):
-                found.append(number(f"{what}_{name}", settings[f"{what}s"]))
+            sizes = ("kernel", "dilation", "group", "convolution")
+            found += [number(f"{what}_{name}", settings[f"{what}s"]) for what in sizes]
     return {"hyperparameters": found}
 
 

@@ -41,7 +41,7 @@ def view(options: Mapping[str, Any]) -> str:
 
 
 def space(settings: Mapping[str, Any]) -> Section:
-    """Chain: ``activation_<l>``, ``previous_<l>``.  Tree: ``combine_<n>``, ``activation_<n>``, and those of the memory."""
+    """Chain: ``activation_<l>``, ``previous_<l>``.  Tree: ``combine_<n>``, ``activation_<n>``, and of the memory."""
     if settings["cell"] not in ("chain", "tree"):
         raise unknown("cell", settings["cell"], ("chain", "tree"))
     names, n = list(settings["activations"]), int(settings["nodes"])
@@ -79,9 +79,7 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
 
 def activate(graph: Graph, name: str, hyperparameter: str, x: Value) -> Value:
     """The chosen activation of a value."""
-    cases = [
-        ((a,), partial(graph.apply, f"{name}_{a}", x, [Activation(a)], a)) for a in graph.options["activations"]
-    ]
+    cases = [((a,), partial(graph.apply, f"{name}_{a}", x, [Activation(a)], a)) for a in graph.options["activations"]]
     made = graph.choose(hyperparameter, cases, name)
     assert made is not None
     return made
@@ -123,7 +121,8 @@ def _tree(graph: Graph, channels: int, width: int) -> Graph:
     level: list[Value] = []
     nodes: list[Value] = []
     for i in range(1, leaves + 1):
-        read = [graph.apply(f"leaf_{i}_x", x, [Dense(width)]), graph.apply(f"leaf_{i}_h", h, [Dense(width, bias=False)])]
+        read = [graph.apply(f"leaf_{i}_x", x, [Dense(width)])]
+        read.append(graph.apply(f"leaf_{i}_h", h, [Dense(width, bias=False)]))
         level.append(_with_memory(graph, i, _join(graph, str(i), read), memory))
     nodes += level
     while len(level) > 1:
@@ -141,12 +140,11 @@ def _tree(graph: Graph, channels: int, width: int) -> Graph:
 def _join(graph: Graph, which: str, values: Sequence[Value]) -> Value:
     """The values combined and activated, as the hyperparameters of a node say."""
     ways = {"add": Add(), "multiply": Multiply()}
-    cases = [
-        ((way,), partial(graph.apply, f"node_{which}_{way}", values, [layer], way)) for way, layer in ways.items()
-    ]
-    combined = graph.choose(f"combine_{which.split('_')[-1]}", cases, f"node_{which}")
+    cases = [((way,), partial(graph.apply, f"node_{which}_{way}", values, [layer], way)) for way, layer in ways.items()]
+    chosen = which.rpartition("_")[2]
+    combined = graph.choose(f"combine_{chosen}", cases, f"node_{which}")
     assert combined is not None
-    return activate(graph, f"node_{which}_act", f"activation_{which.split('_')[-1]}", combined)
+    return activate(graph, f"node_{which}_act", f"activation_{chosen}", combined)
 
 
 def _with_memory(graph: Graph, i: int, value: Value, memory: Value) -> Value:

@@ -1,7 +1,7 @@
 """Tree cells: a layer replaced by a tree of branches, inside a designed skeleton (Cai et al 2018b).
 
-A node either is one operation, or hands its input to branches, whole ("replicate") or channel by channel ("split"), each
-of which applies an operation and then is a node itself, and merges their outputs by sum or concatenation.
+A node either is one operation, or hands its input to branches, whole ("replicate") or channel by channel ("split"),
+each of which applies an operation and then is a node itself, and merges their outputs by sum or concatenation.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _paths(depth: int, path: str = "") -> list[str]:
 
 
 def space(settings: Mapping[str, Any]) -> Section:
-    """``node<path>`` and ``activation<path>``; ``memory``: the path whose value is kept (the root, if it is not there)."""
+    """``node<path>``, ``activation<path>``; ``memory``: the path whose value is kept (the root, if it is not there)."""
     depth = int(settings["depth"])
     section: Section = {"hyperparameters": [], "conditions": []}
     for path in _paths(depth):

@@ -129,6 +129,31 @@ def predictors(
 
 
 @app.command()
+def curves(
+    record: Annotated[
+        Path | None, typer.Option(help="Train anew, and write the learning curves to this file.", show_default=False)
+    ] = None,
+    per_task: Annotated[int, typer.Option(help="Trainings of each task, with --record.")] = 60,
+    seen: Annotated[float, typer.Option(help="Share of each curve that is shown to the models.")] = 0.25,
+    raw: Annotated[bool, typer.Option("--raw", help="Predict the last loss instead of the best one.")] = False,
+) -> None:
+    """Predict how recorded learning curves end, by every curve model, and compare with how they did."""
+    _one_thread()
+    from autonas.bench.curves import CURVES, read_curves, report, write_curves
+    from autonas.bench.curves import record as train
+    from autonas.errors import OptionError
+
+    if per_task < 1 or not 0 < seen < 1:
+        raise OptionError(f"--per-task must be at least 1 and --seen in (0, 1), not {per_task} and {seen:g}.")
+    if record is not None:
+        with typer.progressbar(train(per_task=per_task), label="trainings", file=sys.stderr) as bar:
+            write_curves(list(bar), record)
+    found = read_curves(record or CURVES)
+    typer.echo(f"{len(found)} curves of {len({one.task for one in found})} tasks, seen up to {seen:g}")
+    typer.echo(report(found, seen=seen, raw=raw))
+
+
+@app.command()
 def tasks() -> None:
     """List the benchmarks and the suites."""
     from autonas.bench.functions import FUNCTIONS

@@ -108,7 +108,9 @@ def record(tasks: tuple[str, ...] = TASKS, per_task: int = 60) -> Iterator[Recor
                 yield Recorded(name, space.name, config, result.curve, result.loss)
 
 
-def report(curves: list[Recorded], models: Sequence[str] = CURVE_MODELS, *, seen: float = 0.25, raw: bool = False) -> str:
+def report(
+    curves: list[Recorded], models: Sequence[str] = CURVE_MODELS, *, seen: float = 0.25, raw: bool = False
+) -> str:
     """How well models foresee the final loss from the start of a curve, as a table.
 
     Cross-validation in five parts within each task: models are asked of curves that they have not seen, after they have

@@ -96,7 +96,7 @@ def test_there_are_136_cells_of_one_block_in_pnas():
     operations = space.settings["cell"]["operations"]
     forms = {
         space.canonical(
-            {**base, "cell:block_1_input_1": i, "cell:block_1_input_2": j, "cell:block_1_op_1": a, "cell:block_1_op_2": b}
+            {**base, **{f"cell:block_1_{k}": v for k, v in (("input_1", i), ("input_2", j), ("op_1", a), ("op_2", b))}}
         )
         for i in (0, 1) for j in (0, 1) for a in operations for b in operations
     }  # fmt: skip

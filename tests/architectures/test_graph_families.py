@@ -1,7 +1,7 @@
 """Every graph family of every packaged space: closed forms against torch, networks against their supernet.
 
-Small: two stages of one cell, images of 8 x 8.  ``autonas bench spaces`` does the same for hundreds of configurations at
-the sizes of the files.
+Small: two stages of one cell, images of 8 x 8.  ``autonas bench spaces`` does the same for hundreds of configurations
+at the sizes of the files.
 """
 
 from __future__ import annotations

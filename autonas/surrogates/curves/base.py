@@ -115,7 +115,9 @@ class LogOdds:
         bend = math.log(_BEND / (1 - _BEND))
         inside = np.minimum(values, bend)
         beyond = np.expm1(np.minimum(values - inside, _FARTHEST))
-        found: np.ndarray = self.ceiling * (1 / (1 + np.exp(-np.maximum(inside, -_FARTHEST))) + _BEND * (1 - _BEND) * beyond)
+        found: np.ndarray = self.ceiling * (
+            1 / (1 + np.exp(-np.maximum(inside, -_FARTHEST))) + _BEND * (1 - _BEND) * beyond
+        )
         return found
 
     def normal(self, mean: float, sd: float) -> tuple[float, float]:

@@ -35,7 +35,11 @@ class FreezeThaw(CurveModel):
             return
         curves = list(curves)[-MOST:]
         self._with_configs = configs is not None
-        x = np.arange(len(curves))[:, None] * _APART if configs is None else np.array(list(configs)[-MOST:], dtype=float)
+        x = (
+            np.arange(len(curves))[:, None] * _APART
+            if configs is None
+            else np.array(list(configs)[-MOST:], dtype=float)
+        )
         scale = x.std(0) * math.sqrt(x.shape[1]) if self._with_configs else np.ones(1)
         self._centre, self._scale = x.mean(0), np.where(scale > 0, scale, 1.0)
         self._odds = LogOdds(curves)

@@ -90,7 +90,9 @@ class NuSvr(CurveModel):
         residuals = []
         for row in rng.permutation(len(target))[:LEFT_OUT]:
             others = np.arange(len(target)) != row
-            residuals.append(target[row] - _Standardised(best, inputs[others], target[others]).predict(inputs[[row]])[0])
+            residuals.append(
+                target[row] - _Standardised(best, inputs[others], target[others]).predict(inputs[[row]])[0]
+            )
         return _Standardised(best, inputs, target), float(np.sqrt(np.mean(np.square(residuals))))
 
 
