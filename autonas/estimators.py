@@ -25,6 +25,7 @@ from autonas.data.prepare import prepare
 from autonas.data.task import Kind, Modality
 from autonas.ensemble import SIZE
 from autonas.errors import AutoNASError, DataError, ModelError, OptionError, unknown
+from autonas.evaluators import check_evaluator
 from autonas.fitting import JOURNAL, Fit, Options, fit
 from autonas.model import Model
 from autonas.run.journal import Journal
@@ -171,12 +172,7 @@ class _AutoNAS(BaseEstimator):
             raise unknown("modality", self.modality, _MODALITIES)
         if not (_is_number(self.ensemble_size, numbers.Integral) and self.ensemble_size > 0):
             raise OptionError(f"ensemble_size must be a positive whole number, not {self.ensemble_size!r}.")
-        if isinstance(self.evaluator, str):
-            from autonas.evaluators import list_evaluators
-
-            names = [name for name, _ in list_evaluators()]
-            if self.evaluator not in names:
-                raise unknown("evaluator", self.evaluator, names)
+        check_evaluator(self.evaluator)
 
     def _space(self, modality: str) -> SearchSpace:
         if isinstance(self.space, SearchSpace):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 __all__ = ["Embed", "Loop"]
 
+BOUND = 10.0  # of every number of a state: cells that multiply what they remember would overflow after some steps
 UNKNOWN = 1  # as in the views of tokens, where 0 is padding
 
 
@@ -37,6 +38,6 @@ class Loop(nn.Module):
         state = x.new_zeros((x.shape[0], self.state))
         outputs = []
         for t in range(self.steps):
-            state = self.cell(torch.cat([x[:, :, t], state], dim=1), *mix)
+            state = self.cell(torch.cat([x[:, :, t], state], dim=1), *mix).clamp(-BOUND, BOUND)
             outputs.append(state[:, : self.width])
         return torch.stack(outputs, dim=2)

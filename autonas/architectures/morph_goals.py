@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autonas.architectures.layers import Conv, Deconv, Dense, Norm, PadChannels
 from autonas.architectures.layers_morph import Gate
 from autonas.architectures.merges import Add, Average, Concat, ShakeShake
-from autonas.architectures.morph_steps import Plan, Step, activation_name, has_weights
+from autonas.architectures.morph_steps import Plan, Step, activation_name
 from autonas.architectures.morph_values import keeps_zero
 
 __all__ = ["NOTHING", "Goal", "goals", "replicas"]
@@ -40,6 +40,7 @@ class _Goals:
         self.parent, self.child, self.twins = parent, child, twins
         self.old = set(twins.values())
         self.found: dict[int, Goal] = {}
+        self._origins: dict[int, set[int]] = {}
         self._offer(child.result, self._whole(parent.result))
         for number in range(len(child.steps) - 1, 0, -1):
             step, goal = child.steps[number], self.found.get(number)
@@ -60,18 +61,18 @@ class _Goals:
         layer = step.layer
         if goal == NOTHING:
             if not isinstance(layer, Conv | Deconv | Dense | Gate) and not (isinstance(layer, Norm) and layer.affine):
-                for i in step.inputs if has_weights(step) or keeps_zero(layer) else ():
+                for i in step.inputs if step.weighted or keeps_zero(layer) else ():
                     self._offer(i, NOTHING)
             return
         wanted = self.parent.steps[goal.step]
         if isinstance(layer, Add | Average | ShakeShake | Concat):
             same = type(wanted.layer) is type(layer)
             self._align(step, wanted.inputs if same else [goal.step], goal)
-        elif not has_weights(step) and wanted.layer == layer:
+        elif not step.weighted and wanted.layer == layer:
             self._align(step, wanted.inputs)
         elif isinstance(layer, PadChannels):
             self._offer(step.inputs[0], Goal(goal.step, goal.first, goal.first + step.shapes[0][0]))
-        elif len(step.inputs) == 1 and (has_weights(step) or activation_name(layer) is not None):
+        elif len(step.inputs) == 1 and (step.weighted or activation_name(layer) is not None):
             self._offer(step.inputs[0], goal)
 
     def _align(self, step: Step, wanted: Sequence[int], goal: Goal | None = None) -> None:
@@ -85,8 +86,8 @@ class _Goals:
                 left.remove(self.twins[i])
         new = [i for i in step.inputs if self.twins.get(i) not in wanted]
         for i in list(new):
-            origin = self.twins[self._source(i)]
-            match = next((w for w in left if self._old_source(w) == origin), None)
+            origins = self._sources(i)
+            match = next((w for w in left if self._old_source(w) in origins), None)
             if match is not None:
                 self._offer(i, self._whole(match))
                 left.remove(match)
@@ -100,11 +101,13 @@ class _Goals:
                 self._offer(i, Goal(goal.step, at, at + shape[0]))
                 at += shape[0]
 
-    def _source(self, number: int) -> int:
-        """The last step on the way to it that both networks have."""
-        while number not in self.twins:
-            number = self.child.steps[number].inputs[0]
-        return number
+    def _sources(self, number: int) -> set[int]:
+        """The counterparts of the last steps on the ways to it that both networks have."""
+        if number in self.twins:
+            return {self.twins[number]}
+        if number not in self._origins:
+            self._origins[number] = set().union(*(self._sources(i) for i in self.child.steps[number].inputs))
+        return self._origins[number]
 
     def _old_source(self, number: int) -> int:
         while number not in self.old:
@@ -144,7 +147,7 @@ def replicas(child: Plan, twins: Mapping[int, int], sums: bool) -> tuple[dict[in
             new = [part for part in parts if not any(p in twins for p in part)]
             if len(known) != 1 or not new:
                 continue
-            last = max(k for k, p in enumerate(known[0]) if has_weights(child.steps[p]))
+            last = max(k for k, p in enumerate(known[0]) if child.steps[p].weighted)
             for part in (known[0], *new):
                 copies |= {p: twins[q] for p, q in zip(part, known[0], strict=True)}
                 if isinstance(step.layer, Add):
@@ -154,7 +157,7 @@ def replicas(child: Plan, twins: Mapping[int, int], sums: bool) -> tuple[dict[in
 
 def _splits(child: Plan, part: Sequence[int]) -> bool:
     """Whether a node can be divided by dividing its last weights."""
-    weighted = [k for k, p in enumerate(part) if has_weights(child.steps[p])]
+    weighted = [k for k, p in enumerate(part) if child.steps[p].weighted]
     if not weighted:
         return False
     last = child.steps[part[weighted[-1]]].layer

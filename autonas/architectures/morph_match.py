@@ -7,9 +7,10 @@ as seen from the data, or as seen from the output, corresponds.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from difflib import SequenceMatcher
+from typing import Any
 
 from autonas.architectures.graph import Graph, Node
 from autonas.architectures.morph_steps import Plan, kind
@@ -107,27 +108,47 @@ def _from_output(wiring: _Wiring, label: Callable[[Node], Hashable]) -> Marks:
 
 
 def _equal(ours: _Wiring, theirs: _Wiring) -> dict[str, str]:
-    """Nodes that are equal from both sides, then from one of them; at last with whatever widths and kernels."""
+    """Nodes that are equal from both sides, then from one of them; after that with whatever widths and kernels."""
     pairs: dict[str, str] = {}
+    stages: list[list[Any]] = []
     labels: list[Callable[[Node], Hashable]] = [lambda node: repr(node.layers), lambda node: repr(_kinds(node))]
     for label in labels:
         up = [_from_data(wiring, label) for wiring in (ours, theirs)]
         down = [_from_output(wiring, label) for wiring in (ours, theirs)]
         both = [{n: (u[n], d[n]) for n in u} for u, d in zip(up, down, strict=True)]
-        for mine, other in (both, up, down):
-            _pair(mine, other, pairs)
+        stages += [both, up, down]
+    for certain in (True, False):
+        for mine, other in stages:
+            _pair(ours, theirs, mine, other, pairs, certain)
     return pairs
 
 
-def _pair(mine: Mapping[str, Hashable], other: Mapping[str, Hashable], pairs: dict[str, str]) -> None:
+def _pair(
+    ours: _Wiring,
+    theirs: _Wiring,
+    mine: Mapping[str, Hashable],
+    other: Mapping[str, Hashable],
+    pairs: dict[str, str],
+    certain: bool,
+) -> None:
+    """Add pairs with equal marks, of several those with the same neighbours; if ``certain``, of equally many only."""
     taken = set(pairs.values())
     waiting: dict[Hashable, list[str]] = defaultdict(list)
     for name, mark in other.items():
         if name not in taken:
             waiting[mark].append(name)
+    offered = {mark: len(names) for mark, names in waiting.items()}
+    asking = Counter(mark for name, mark in mine.items() if name not in pairs)
+
+    def agreement(a: str, b: str) -> int:
+        read = sum(pairs.get(i) in theirs.reads[b] for i in ours.reads[a])
+        return read + sum(pairs.get(r) in theirs.readers[b] for r in ours.readers[a])
+
     for name, mark in mine.items():
-        if name not in pairs and waiting[mark]:
-            pairs[name] = waiting[mark].pop(0)
+        if name not in pairs and waiting[mark] and (not certain or asking[mark] == offered[mark]):
+            best = max(waiting[mark], key=lambda b: agreement(name, b))
+            pairs[name] = best
+            waiting[mark].remove(best)
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ A factorised reduction is taken apart into the two convolutions side by side tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from autonas.architectures.graph import Graph
@@ -15,6 +15,7 @@ from autonas.architectures.layers import (
     Deconv,
     Dense,
     Drop,
+    DropPath,
     FactorisedReduce,
     Layer,
     Norm,
@@ -22,7 +23,7 @@ from autonas.architectures.layers import (
 )  # fmt: skip
 from autonas.architectures.merges import Concat
 
-__all__ = ["Plan", "Step", "activation_name", "has_weights", "is_depthwise", "kind", "mixes", "plan"]
+__all__ = ["Plan", "Step", "activation_name", "is_depthwise", "kind", "mixes", "plan"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Step:
         Of what it reads.
     shape : Shape
         Of what it puts out.
+    weighted : bool
+        Whether it has tensors.
     """
 
     node: str
@@ -50,6 +53,7 @@ class Step:
     inputs: tuple[int, ...]
     shapes: tuple[Shape, ...]
     shape: Shape
+    weighted: bool = False
 
 
 @dataclass
@@ -62,16 +66,20 @@ class Plan:
     parts : dict of str to list of int
         The steps of every node.
     result : int
+    prefixes : set of str
+        Of the names of all tensors, each with its dot.
     """
 
     steps: list[Step]
+    prefixes: set[str]
     parts: dict[str, list[int]] = field(default_factory=dict)
     result: int = 0
 
     def add(self, node: str, prefix: str, layer: Layer, inputs: Sequence[int]) -> int:
         """The position of a new step."""
         shapes = tuple(self.steps[i].shape for i in inputs)
-        self.steps.append(Step(node, prefix, layer, tuple(inputs), shapes, layer.account(*shapes).shape))
+        weighted = prefix in self.prefixes and not isinstance(layer, Drop | DropPath)
+        self.steps.append(Step(node, prefix, layer, tuple(inputs), shapes, layer.account(*shapes).shape, weighted))
         self.parts.setdefault(node, []).append(len(self.steps) - 1)
         return len(self.steps) - 1
 
@@ -103,9 +111,10 @@ class Shift(Layer):
         raise TypeError("A shift is a part of a factorised reduction.")
 
 
-def plan(graph: Graph) -> Plan:
-    """The steps of a finished graph that is not relaxed."""
-    found = Plan([Step("input", "", Drop(0.0), (), (), graph.shape)], {"input": [0]})
+def plan(graph: Graph, tensors: Iterable[str]) -> Plan:
+    """The steps of a finished graph that is not relaxed, whose network has tensors of these names."""
+    prefixes = {name[: place + 1] for name in tensors for place, letter in enumerate(name) if letter == "."}
+    found = Plan([Step("input", "", Drop(0.0), (), (), graph.shape)], prefixes, {"input": [0]})
     values = [0]
     for node in graph.nodes[1:]:
         at = [values[i] for i in node.inputs]
@@ -148,13 +157,6 @@ def is_depthwise(step: Step) -> bool:
 def mixes(step: Step) -> bool:
     """Whether it is a linear map of all channels, with weights."""
     return isinstance(step.layer, Conv | Deconv | Dense) and not is_depthwise(step)
-
-
-def has_weights(step: Step) -> bool:
-    """Whether it has tensors."""
-    if not step.prefix:
-        return False
-    return isinstance(step.layer, Norm) or step.layer.account(*step.shapes).parameters > 0
 
 
 def kind(step: Step) -> str:

@@ -162,9 +162,11 @@ class Values:
     def _any(self, layer: Any, inputs: Sequence[Channels], n: int) -> Channels:
         """A layer of which nothing is known: equal for equal inputs."""
         if all(len(given) == n for given in inputs):
-            return np.array([self._intern((layer, *map(int, row))) for row in zip(*inputs, strict=True)], dtype=int)
+            return np.array(
+                [self._intern((repr(layer), *map(int, row))) for row in zip(*inputs, strict=True)], dtype=int
+            )
         key = tuple(tuple(map(int, given)) for given in inputs)
-        return np.array([self._intern((layer, key, place)) for place in range(n)], dtype=int)
+        return np.array([self._intern((repr(layer), key, place)) for place in range(n)], dtype=int)
 
 
 def locate(values: Values, wanted: Channels, given: Channels) -> np.ndarray:

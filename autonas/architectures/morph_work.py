@@ -15,7 +15,7 @@ from autonas.architectures.morph_insert import inserted
 from autonas.architectures.morph_keep import kept
 from autonas.architectures.morph_match import match_steps
 from autonas.architectures.morph_separable import separables, separated
-from autonas.architectures.morph_steps import Step, has_weights, is_depthwise, mixes, plan
+from autonas.architectures.morph_steps import Step, is_depthwise, mixes, plan
 from autonas.architectures.morph_values import Channels, Values
 from autonas.architectures.morph_widths import NEW, Widths
 
@@ -65,7 +65,7 @@ class Work:
         rng: np.random.Generator,
         noise: float,
     ) -> None:
-        self.parent, self.child = plan(parent), plan(child)
+        self.parent, self.child = plan(parent, old), plan(child, own)
         self.old, self.state = old, dict(own)
         self.twins = match_steps(self.parent, self.child, pairs)
         copies, self.shares = replicas(self.child, self.twins, sums=replicate)
@@ -88,7 +88,7 @@ class Work:
     def _number_parent(self) -> list[Channels]:
         found: list[Channels] = []
         for number, step in enumerate(self.parent.steps):
-            weightless = number and not has_weights(step)
+            weightless = number and not step.weighted
             inputs = [found[i] for i in step.inputs]
             found.append(self.values.apply(step, inputs) if weightless else self.values.fresh(step.shape[0]))
         return found
@@ -107,7 +107,7 @@ class Work:
             inputs = [self.channels(i) for i in step.inputs]
             if number == 0:
                 found = self.old_numbers[0]
-            elif not has_weights(step):
+            elif not step.weighted:
                 found = self.values.apply(step, inputs)
             elif number in self.separables:
                 found = separated(self, number)

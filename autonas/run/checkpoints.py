@@ -57,6 +57,10 @@ class Checkpoints:
         working.mkdir()
         return working
 
+    def is_empty(self, trial_id: int) -> bool:
+        """Whether a trial has left nothing in its working folder."""
+        return not any(self._working(trial_id).iterdir())
+
     def commit(self, trial_id: int) -> Path:
         """Make the trial's working folder its checkpoint; replaces an older one of the same trial."""
         target = self.path(trial_id)

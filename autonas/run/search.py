@@ -240,8 +240,8 @@ class Search:
         if verdict is not None and result.status == "stopped":  # else it had ended before it was told to stop
             result = replace(result, info={**result.info, **verdict})
         checkpoint = None
-        if result.status == "failed":
-            self.checkpoints.discard(event.id)
+        if result.status == "failed" or self.checkpoints.is_empty(event.id):
+            self.checkpoints.discard(event.id)  # an estimate without training leaves no weights
         else:
             checkpoint = str(self.checkpoints.commit(event.id))
         trial = Trial(event.id, proposal, result, checkpoint)

@@ -169,7 +169,8 @@ class Posterior:
         self._weights, self._noise, self._amplitudes = process._parts(theta)  # noqa: SLF001
         self._scale = np.sqrt(self._weights)[process.block]
         self._units = self._scaled(points)
-        covariance = self._covariance(self._units, points) + self._noise * np.eye(len(z))
+        self._norms = _norms(self._units)
+        covariance = self._covariance(self._units, self._norms, points) + self._noise * np.eye(len(z))
         self._factor, failed = lapack.dpotrf(covariance, lower=1)
         if failed:
             raise np.linalg.LinAlgError("the covariance of the Gaussian process is not positive definite")
@@ -181,13 +182,14 @@ class Posterior:
     def predict(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the function itself (without noise), (n,) each."""
         units = self._scaled(points)
-        cross = self._covariance(units, points)
+        norms = _norms(units)
+        cross = self._covariance(units, norms, points)
         mean = cross @ self._alpha
         explained = blas.dtrsm(1.0, self._factor, cross.T, lower=1)
-        prior = base_variance((units**2).sum(1), self._weights.sum())
+        prior = base_variance(norms, self._weights.sum())
         if self._process.n_roots:
             prior = prior * np.exp(2 * (points.branches @ self._amplitudes)) + _OFFSET
-        rest = np.maximum(prior - (explained**2).sum(0), 1e-8)
+        rest = np.maximum(prior - np.einsum("ij,ij->j", explained, explained), 1e-8)
         return mean, np.sqrt(self.variance * rest)
 
     def extended(self, points: Points, z: np.ndarray) -> Posterior:
@@ -202,10 +204,13 @@ class Posterior:
     def _scaled(self, points: Points) -> np.ndarray:
         return (points.features - self._process.centre) * self._scale
 
-    def _covariance(self, units: np.ndarray, left: Points) -> np.ndarray:
+    def _covariance(self, units: np.ndarray, norms: np.ndarray, left: Points) -> np.ndarray:
         """Between points, whose scaled features are ``units``, and those that were seen."""
         products = units @ self._units.T
-        r2 = np.maximum((units**2).sum(1)[:, None] + (self._units**2).sum(1) - 2 * products, 0)
+        r2 = -2 * products
+        r2 += norms[:, None]
+        r2 += self._norms
+        np.maximum(r2, 0, out=r2)
         covariance = base(r2, products, self._weights.sum())
         if self._process.n_roots:
             right = self._points
@@ -213,3 +218,8 @@ class Posterior:
             covariance *= np.exp(right.branches @ self._amplitudes)
             covariance += _OFFSET * (left.branches @ right.branches.T) / self._process.n_roots
         return covariance
+
+
+def _norms(rows: np.ndarray) -> np.ndarray:
+    """Squared norms of rows."""
+    return np.einsum("ij,ij->i", rows, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autonas.bench.curves import CURVES, TASKS, read_curves, record, report, write_curves
+from autonas.bench.curves import CURVES, TASKS, read_curves, record, report, train, write_curves
 
 
 def test_there_are_enough_curves_in_a_small_file(tmp_path):
@@ -18,11 +18,14 @@ def test_there_are_enough_curves_in_a_small_file(tmp_path):
     assert read_curves(tmp_path / "again.json.gz") == curves
 
 
-def test_recording_again_gives_the_same_curves():
-    known = [one for one in read_curves() if one.task == "wine"]
-    (again,) = record(("wine",), 1)
-    assert again.config == known[0].config
-    np.testing.assert_allclose(again.curve, known[0].curve, rtol=1e-3)
+def test_training_again_gives_the_same_curves():
+    known = next(one for one in read_curves() if one.task == "wine")
+    (again,) = train("wine", [known.config])
+    np.testing.assert_allclose(again.curve, known.curve, rtol=1e-3)
+
+
+def test_random_configurations_are_cheap_networks_of_each_kind():
+    assert sorted(one.config["model"] for one in record(("wine",), 2)) == ["mlp", "resmlp"]
 
 
 def test_the_report_has_a_line_for_each_model():

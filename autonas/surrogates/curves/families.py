@@ -1,9 +1,9 @@
 """The eleven families of learning curves of Domhan et al (2015), as shapes that rise with training.
 
-A family here is what is left of the published formula after an offset and a factor are taken out, so ``offset + factor *
-shape(x)`` with x = 1 .. 100 (percent of the training) covers the formula; that is why the scale of the losses does not
-matter.  With an offset Hill3, log power and MMF are the same curves, and so are exp4, Janoschek and Weibull: they remain
-apart by where their parameters are expected, and together weigh as much as they do in the paper.
+A family here is what is left of the published formula after an offset and a factor are taken out, so ``offset +
+factor * shape(x)`` with x = 1 .. 100 (percent of the training) covers the formula; that is why the scale of the losses
+does not matter.  With an offset Hill3, log power and MMF are the same curves, and so are exp4, Janoschek and Weibull:
+they remain apart by where their parameters are expected, and together weigh as much as they do in the paper.
 """
 
 from __future__ import annotations

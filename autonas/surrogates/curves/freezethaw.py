@@ -1,7 +1,8 @@
-"""Curves that decay exponentially towards asymptotes, which resemble those of similar configurations (Swersky et al 2014).
+"""Curves that decay exponentially towards asymptotes (freeze-thaw: Swersky et al 2014).
 
 The process is that of ``surrogates/freezethaw.py``, on the log odds of losses: complete curves of a search tell its
-parameters and what to expect of a configuration, and the start of a curve is joined to that by Bayes' rule.
+parameters and what to expect of a configuration, and the start of a curve is joined to that by Bayes' rule.  Real
+curves are no such decays, so the uncertainty is widened by how wrong each half of the curves was about the other.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ __all__ = ["MODEL", "FreezeThaw"]
 
 FEWEST = 3  # curves
 MOST = 100  # curves, the latest
+SEEN = 0.25  # share of the curves that tells how wrong the process is about the rest
 STEPS = 20.0  # time of a whole training; the prior of the process expects decays within a few units
 _APART = 1e3  # between configurations of which nothing is known
 
@@ -28,11 +30,25 @@ class FreezeThaw(CurveModel):
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed=seed)
         self._posterior: freezethaw.CurvePosterior | None = None
+        self._wider = 1.0
 
     def fit(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None = None) -> None:
-        self._posterior = None
-        if len(curves) < FEWEST:
+        self._posterior, self._wider = None, 1.0
+        n = len(curves)
+        if n < FEWEST:
             return
+        wrong = []
+        for half in (range(0, n, 2), range(1, n, 2)) if n >= 2 * FEWEST else ():
+            self._learn([curves[i] for i in half], None if configs is None else [configs[i] for i in half])
+            for i in sorted(set(range(n)) - set(half)):
+                prefix = [point for point in curves[i] if point[0] <= SEEN] or [curves[i][0]]
+                mean, sd = self._predicted(prefix, 1.0, None if configs is None else configs[i])
+                wrong.append((self._known(curves[i]).values[-1] - mean) / sd)
+        if wrong:
+            self._wider = max(1.0, float(np.sqrt(np.mean(np.square(wrong)))))
+        self._learn(curves, configs)
+
+    def _learn(self, curves: Sequence[Curve], configs: Sequence[np.ndarray] | None) -> None:
         curves = list(curves)[-MOST:]
         self._with_configs = configs is not None
         x = (
@@ -53,6 +69,12 @@ class FreezeThaw(CurveModel):
     def predict(self, prefix: Curve, horizon: float = 1.0, config: np.ndarray | None = None) -> tuple[float, float]:
         if self._posterior is None:
             return prefix[-1][1], math.inf
+        mean, sd = self._predicted(prefix, horizon, config)
+        return self._odds.normal(self._mean + self._sd * mean, self._wider * self._sd * sd)
+
+    def _predicted(self, prefix: Curve, horizon: float, config: np.ndarray | None) -> tuple[float, float]:
+        """On the scale of the process."""
+        assert self._posterior is not None
         x = config if self._with_configs and config is not None else self._centre + _APART * self._scale
         (mean,), (sd,) = self._posterior.marginals((x - self._centre)[None, :] / self._scale)
         curve = self._known(prefix)
@@ -60,8 +82,7 @@ class FreezeThaw(CurveModel):
         own, others = 1 / told.variances[0], 1 / sd**2
         asymptote = (own * told.estimates[0] + others * mean) / (own + others)
         offset, slope, variance = self._posterior.step(curve, STEPS * horizon)
-        sd = math.sqrt(variance + slope**2 / (own + others))
-        return self._odds.normal(float(self._mean + self._sd * (offset + slope * asymptote)), float(self._sd * sd))
+        return float(offset + slope * asymptote), math.sqrt(variance + slope**2 / (own + others))
 
     def _known(self, curve: Curve) -> freezethaw.Curve:
         """A curve as the process sees it."""

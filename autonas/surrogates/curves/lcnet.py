@@ -1,11 +1,11 @@
 """LC-Net: a Bayesian neural network whose outputs are the parameters of learning curves (Klein et al 2017b).
 
-A trunk of three layers of 50 tanh units reads the configuration.  Heads give an asymptote, the parameters and weights of
-three basis functions of progress (vapour pressure, logarithm, Hill-3), and the noise; so configurations that were never
-trained have curves too.  Klein et al sample networks with SGHMC and train anew for each partial curve.  Here the network
-is an ensemble on bootstrap samples of the curves, trained once as one batched network, and a partial curve corrects it:
-how much of its deviation so far remains at the end, and how uncertain the end is, is a ridge regression over the curves
-that a network has not been trained on.
+A trunk of three layers of 50 tanh units reads the configuration.  Heads give an asymptote, the parameters and weights
+of three basis functions of progress (vapour pressure, logarithm, Hill-3), and the noise; so configurations that were
+never trained have curves too.  Klein et al sample networks with SGHMC and train anew for each partial curve.  Here the
+network is an ensemble on bootstrap samples of the curves, trained once as one batched network, and a partial curve
+corrects it: how much of its deviation so far remains at the end, and how uncertain the end is, is a ridge regression
+over the curves that a network has not been trained on.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from autonas.surrogates.curves.base import Curve, CurveModel, LogOdds, values_at
 __all__ = ["MODEL", "NuSvr", "features"]
 
 FEWEST = 10  # curves
-DRAWS = 40  # of the random search; Baker et al draw 1,000
+DRAWS = 30  # of the random search; Baker et al draw 1,000
 PARTS = 3  # of its cross-validation
 ITERATIONS = 20_000  # of libsvm
-LEFT_OUT = 100  # curves at most that are left out one by one
+LEFT_OUT = 50  # curves at most that are left out one by one
 
 
 def features(losses: np.ndarray, configs: np.ndarray | None = None) -> np.ndarray:

@@ -1,11 +1,12 @@
 """Extrapolation by a weighted sum of eleven parametric families with a posterior (Domhan et al 2015).
 
-Given the shape parameters of one family and the noise, its offset and factor are Gaussian, so the probability of what was
-seen and the distribution of the final loss have closed forms.  The posterior is a sum over draws of shapes and noise
-from their prior, each weighted by that probability: importance sampling that is exact in the linear parameters, takes
-milliseconds where an ensemble sampler takes seconds, and has no randomness left after the draws.  The weights of the
-paper's sum are the posterior probabilities of the families.  As there, a curve never ends worse than it began, nor beyond
-a loss of 0.  New is :meth:`Parametric.fit`: complete curves of the same task say which draws are common.
+Given the shape parameters of one family and the noise, its offset and factor are Gaussian, so the probability of what
+was seen and the distribution of the final loss have closed forms.  The posterior is a sum over draws of shapes and
+noise from their prior, each weighted by that probability: importance sampling that is exact in the linear parameters,
+takes a millisecond where an ensemble sampler takes seconds, and has no randomness left after the draws.  The weights of
+the paper's sum are the posterior probabilities of the families.  As there, a curve never ends worse than it began, nor
+beyond a loss of 0.  New is :meth:`Parametric.fit`: complete curves of the same task say which draws are common, and how
+far curves fall.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Parametric(CurveModel):
         return Fitted(log_evidence, u + d * ahead, variance)
 
     def _shapes(self, x: np.ndarray, horizon: float) -> tuple[np.ndarray, np.ndarray]:
-        """h at x, (draws, n), and at the horizon, (draws,)."""
+        """Shapes at x, (draws, n), and at the horizon, (draws,)."""
         points = np.concatenate([x, [horizon, FULL]])
         rows = []
         for family, parameters in self._draws:
