@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view, number
-from autonas.architectures.graph import Graph, Value
+from autonas.architectures.graph import Case, Graph, Value
 from autonas.architectures.layers import Activation, Conv, Drop, Layer, Norm, Pool
 from autonas.architectures.operations import classify
 
@@ -65,13 +65,15 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
     for p in range(1, nodes + 1):
         reads: list[Value | None] = [states[-1]]
         for q in range(1, p - 1):
-            cases = [(("no",), lambda: None), (("yes",), partial(_itself, states[q]))]
+            cases: list[Case] = [(("no",), lambda: None), (("yes",), partial(_itself, states[q]))]
             reads.append(graph.choose(f"link_{q}_{p}", cases))
         read = graph.add(f"blueprint_{p}", reads)
         assert read is not None
         species = range(1, int(options["species"]) + 1)
-        cases = [((s,), partial(_module, graph, f"node_{p}_species_{s}", read, s, channels)) for s in species]
-        made = graph.choose(f"pointer_{p}", cases, f"node_{p}")
+        kinds: list[Case] = [
+            ((s,), partial(_module, graph, f"node_{p}_species_{s}", read, s, channels)) for s in species
+        ]
+        made = graph.choose(f"pointer_{p}", kinds, f"node_{p}")
         assert made is not None
         states.append(made)
         if p in reducing and p < nodes:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view
-from autonas.architectures.graph import Graph, Value
+from autonas.architectures.graph import Case, Graph, Value
 from autonas.architectures.layers import Activation, Conv, Norm
 from autonas.architectures.operations import classify
 
@@ -65,7 +65,7 @@ def _select(graph: Graph, module: int, branch: int, x: Value, outputs: list[Valu
         return x
     reads: list[Value | None] = [x]  # the module's input stays, so that a branch without a connection is no zero
     for a, output in enumerate(outputs, 1):
-        cases = [(("no",), lambda: None), (("yes",), partial(_itself, output))]
+        cases: list[Case] = [(("no",), lambda: None), (("yes",), partial(_itself, output))]
         reads.append(graph.choose(f"read_{module}_{branch}_{a}", cases))
     total = graph.add(f"read_{module}_{branch}", reads)
     assert total is not None

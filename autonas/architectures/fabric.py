@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from autonas.architectures.family import Section, image_view, number
-from autonas.architectures.graph import Graph, Value
+from autonas.architectures.graph import Case, Graph, Value
 from autonas.architectures.layers import Activation, Conv, Layer, Norm, Upsample
 from autonas.architectures.operations import classify
 from autonas.errors import ArchitectureError, unknown
@@ -84,7 +84,9 @@ def _path(graph: Graph, x: Value, sizes: list[tuple[int, ...]], channels: int) -
                 steps = [step for step, reached in ends.items() if reached == end]
                 others = [step for step in ends if step not in steps]
                 edge = partial(_edge, graph, layer, scale, end, state, sizes[end], channels)
-                cases = [(steps, edge), (others, lambda: None)] if others else [(steps, edge)]
+                cases: list[Case] = [(steps, edge)]
+                if others:
+                    cases.append((others, lambda: None))
                 arriving.setdefault(end, []).append(graph.choose(f"step_{layer}", cases, f"edge_{layer}_{scale}_{end}"))
         summed = {end: graph.add(f"sum_{layer + 1}_{end}", values) for end, values in arriving.items()}
         states = {end: value for end, value in summed.items() if value is not None}

@@ -23,7 +23,7 @@ from autonas.errors import ArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Graph", "Node", "Value", "Width"]
+__all__ = ["Case", "Graph", "Node", "Value", "Width"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Value:
     def spatial(self) -> Shape:
         """The other axes."""
         return self.shape[1:]
+
+
+Case = tuple[Collection[Any], Callable[[], Value | None]]
+"""Values of a hyperparameter, and what makes the value that they select; None stands for zeros."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class Graph:
     def choose(
         self,
         hyperparameter: str,
-        cases: Sequence[tuple[Collection[Any], Callable[[], Value | None]]],
+        cases: Sequence[Case],
         name: str = "",
     ) -> Value | None:
         """The value of the case that the hyperparameter selects; relaxed: all cases, weighted.

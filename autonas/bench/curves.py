@@ -122,8 +122,8 @@ def report(
 
     Cross-validation in five parts within each task: models are asked of curves that they have not seen, after they have
     learned from complete ones of the same task.  Correlations are within a task, mean over the tasks.  ``stop`` is the
-    share of curves that would be stopped there, because they would hardly end below the best complete one, of those that
-    do not; ``lost`` is how many that do end below it would be stopped.
+    share that would be stopped there of the curves that do not end below the best complete one; ``lost`` is how many of
+    those that do end below it would be stopped.
 
     Parameters
     ----------
@@ -135,7 +135,10 @@ def report(
         Predict the last loss of curves as they are; default: the best loss so far, that of the weights which are kept.
     """
     lines = [
-        f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} {'ms':>6} {'fit s':>6} {'stop':>5} {'lost':>7}"
+        (
+            f"{'model':12} {'spearman':>8} {'r2':>6} {'log rmse':>8} {'cover90':>7} "
+            f"{'ms':>6} {'fit s':>6} {'stop':>5} {'lost':>7}"
+        )
     ]
     for name in models:
         found = [_foreseen(name, part, seen, raw) for part in _by_task(curves)]
