@@ -7,7 +7,6 @@ happens there, the best single trial is a model already.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,24 +168,30 @@ def _search(
     executor: Executor
     if options.n_jobs > 1:
         executor = Pool(evaluator, space, task, options.n_jobs)
+        evaluator.prepare(space, task)  # it also judges in this process
     else:
-        executor = InProcess(evaluator, space, task, _reporter(progress, searching))
+        executor = InProcess(evaluator, space, task)
     stack.callback(executor.close)
 
     def strategy() -> Any:
         return make_strategy(options.strategy, space, (metric.name,), options.seed)
 
     limits = Limits(searching, options.n_trials, options.trial_time_limit, candidates)
-    search = Search(space, strategy, executor, journal, checkpoints, limits, progress, facts=facts, seed=options.seed)
+    search = Search(
+        space,
+        strategy,
+        executor,
+        journal,
+        checkpoints,
+        limits,
+        progress,
+        facts=facts,
+        seed=options.seed,
+        evaluator=evaluator,
+    )
+    if isinstance(executor, InProcess):
+        executor.on_report = search.heard
     return search.run()
-
-
-def _reporter(progress: Progress, clock: Clock) -> Callable[[int, float, dict[str, float]], bool]:
-    def report(trial_id: int, share: float, values: dict[str, float]) -> bool:
-        progress.reported(trial_id, share, values)
-        return not clock.over()
-
-    return report
 
 
 def _reserve(task: Task, seconds: float) -> float:
