@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "nodes": 8,  # leaves of a tree, a power of two
     "activations": ["tanh", "relu", "sigmoid", "identity"],
     "width": 32,
+    "steps": 0,  # of a text that are read; 0: all
     "tokens": "none",  # "words" or "characters" for texts; "none" for series
     "vocabulary": 2000,
     "embedding": 24,
@@ -64,7 +65,9 @@ def sequence(graph: Graph) -> Value:
         if len(graph.shape) != 2:
             raise ArchitectureError(f"a series of shape (channels, time) was required, given {graph.shape}")
         return graph.input
-    return graph.apply("embed", graph.input, [Embed(int(graph.options["vocabulary"]), int(graph.options["embedding"]))])
+    steps = int(graph.options["steps"]) or graph.shape[0]
+    first = graph.apply("first", graph.input, [Part(0, min(steps, graph.shape[0]))])
+    return graph.apply("embed", first, [Embed(int(graph.options["vocabulary"]), int(graph.options["embedding"]))])
 
 
 def construct(graph: Graph, n_outputs: int) -> Graph:

@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "depth": 3,
     "activations": ["identity", "tanh", "sigmoid", "relu"],
     "width": 32,
+    "steps": 0,
     "tokens": "none",
     "vocabulary": 2000,
     "embedding": 24,

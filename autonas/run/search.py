@@ -131,7 +131,7 @@ class Search:
     def _more(self) -> bool:
         """Whether another trial may start."""
         limits = self.limits
-        if self._finished or limits.clock.left() < SHORTEST_SLICE:
+        if self._finished or (limits.clock.seconds is not None and limits.clock.left() < self._shortest()):
             return False
         if limits.n_trials is not None and len(self.trials) + len(self._running) >= limits.n_trials:
             return False
@@ -139,6 +139,11 @@ class Search:
             return True
         searched = sum(t.proposal.origin != "portfolio" for t in self.trials)
         return searched + len(self._running) < limits.n_candidates
+
+    def _shortest(self) -> float:
+        """Seconds below which no trial is started: what the quickest one took, since models have a least time."""
+        costs = [trial.result.cost_seconds for trial in self.trials if trial.ok]
+        return max(SHORTEST_SLICE, min(costs, default=0.0))
 
     def _submit(self) -> bool:
         """Start one trial; False when there is nothing to start now."""
@@ -200,6 +205,8 @@ class Search:
         usual = SEARCH_SHARE if self._shares or self.trials else ALONE_SHARE
         share = self._shares.get(proposal.key, usual)
         slice_ = min(share * clock.seconds * proposal.fidelity, (1 - GRACE) * clock.left())
+        if proposal.fidelity == 1 and clock.left() - slice_ < slice_ / 2:
+            slice_ = (1 - GRACE) * clock.left()  # what would be left is too little for another one
         return max(slice_ if own is None else min(slice_, own), 0.1)
 
     # --- telling -----------------------------------------------------------------------------------------------------
