@@ -63,10 +63,7 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
     reducing = [round(nodes * (k + 1) / (pools + 1)) for k in range(pools)]
     states: list[Value] = [x]
     for p in range(1, nodes + 1):
-        reads: list[Value | None] = [states[-1]]
-        for q in range(1, p - 1):
-            cases: list[Case] = [(("no",), lambda: None), (("yes",), partial(_itself, states[q]))]
-            reads.append(graph.choose(f"link_{q}_{p}", cases))
+        reads = [states[-1], *(graph.optional(f"link_{q}_{p}", states[q]) for q in range(1, p - 1))]
         read = graph.add(f"blueprint_{p}", reads)
         assert read is not None
         species = range(1, int(options["species"]) + 1)
@@ -80,10 +77,6 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
             pool = [Pool("max", 2, 2)]
             states = [graph.apply(f"pool_{p}_{k}", state, pool) for k, state in enumerate(states)]
     return classify(graph, states[-1], n_outputs, float(options["dropout"]))
-
-
-def _itself(value: Value) -> Value:
-    return value
 
 
 def _module(graph: Graph, name: str, x: Value, species: int, out: int) -> Value:

@@ -8,11 +8,10 @@ published network the selected branches only; here a branch without a connection
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view
-from autonas.architectures.graph import Case, Graph, Value
+from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, Norm
 from autonas.architectures.operations import classify
 
@@ -65,12 +64,7 @@ def _select(graph: Graph, module: int, branch: int, x: Value, outputs: list[Valu
         return x
     reads: list[Value | None] = [x]  # the module's input stays, so that a branch without a connection is no zero
     for a, output in enumerate(outputs, 1):
-        cases: list[Case] = [(("no",), lambda: None), (("yes",), partial(_itself, output))]
-        reads.append(graph.choose(f"read_{module}_{branch}_{a}", cases))
+        reads.append(graph.optional(f"read_{module}_{branch}_{a}", output))
     total = graph.add(f"read_{module}_{branch}", reads)
     assert total is not None
     return total
-
-
-def _itself(value: Value) -> Value:
-    return value

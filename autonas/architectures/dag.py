@@ -7,7 +7,7 @@ residual network that with every second skip and sums; a dense network that with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -103,13 +103,4 @@ def _layer(graph: Graph, i: int, states: Sequence[Value]) -> Value:
 
 def _reads(graph: Graph, i: int, states: Sequence[Value]) -> list[Value | None]:
     """The predecessor, and what the skips add to it."""
-    reads: list[Value | None] = [states[-1]]
-    cases: list[tuple[tuple[str], Callable[[], Value | None]]]
-    for j in range(1, i - 1):
-        cases = [(("no",), lambda: None), (("yes",), partial(_itself, states[j]))]
-        reads.append(graph.choose(f"skip_{j}_{i}", cases))
-    return reads
-
-
-def _itself(value: Value) -> Value:
-    return value
+    return [states[-1], *(graph.optional(f"skip_{j}_{i}", states[j]) for j in range(1, i - 1))]

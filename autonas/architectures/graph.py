@@ -229,6 +229,10 @@ class Graph:
         mix = Mix(hyperparameter, self.choices[hyperparameter], tuple(values for values, _ in present))
         return self.apply(f"{name or hyperparameter}_mix", [value for _, value in present], [mix])
 
+    def optional(self, hyperparameter: str, value: Value | None) -> Value | None:
+        """The value if the hyperparameter is "yes", nothing if it is "no"."""
+        return self.choose(hyperparameter, [(("no",), lambda: None), (("yes",), lambda: value)])
+
     def width(self, hyperparameter: str, choices: Collection[int] | None = None) -> Any:
         """A number of channels: that of the configuration, or of a relaxed graph all.
 
