@@ -35,6 +35,8 @@ __all__ = [
     "is_text",
 ]
 
+MOST_NUMBERS = 100  # different whole numbers that are taken for classes, however few the rows are
+
 
 class SparseDataError(DataError, TypeError):
     """X is a sparse matrix, which no learner here reads."""
@@ -264,7 +266,8 @@ def encode(labels: np.ndarray, classes: np.ndarray | None = None, name: str = "y
     Raises
     ------
     DataError
-        One class only; labels that cannot be sorted; labels beyond the known classes.
+        One class only; hundreds of numbers that hardly repeat; labels that cannot be sorted; labels beyond the known
+        classes.
     """
     try:
         found, codes = np.unique(labels, return_inverse=True)
@@ -278,6 +281,11 @@ def encode(labels: np.ndarray, classes: np.ndarray | None = None, name: str = "y
             raise DataError(
                 f"Classification needs at least 2 classes, but all {len(labels)} values in {name} are of one class "
                 f"({found[0]!r}). Check that {name} is the right column."
+            )
+        if len(found) > max(MOST_NUMBERS, len(labels) / 10) and found.dtype.kind in "iuf":
+            raise DataError(
+                f"{name} holds {len(found)} different numbers in {len(labels)} rows, more than one in ten, which reads "
+                f"as a quantity. Use AutoNASRegressor; if they are classes all the same, give text: {name}.astype(str)."
             )
         return codes.astype(np.int64).ravel(), found
     place = {label: i for i, label in enumerate(classes.tolist())}

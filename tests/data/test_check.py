@@ -73,6 +73,15 @@ def test_a_continuous_target_is_no_label():
         check.as_labels([0.5, 1.0, 2.0], 3)
 
 
+def test_a_quantity_in_whole_numbers_is_no_label_unless_it_is_given_as_text():
+    prices = np.arange(300, 800)
+    with pytest.raises(DataError, match="500 different numbers in 500 rows.*Use AutoNASRegressor"):
+        check.encode(prices)
+    assert len(check.encode(prices.astype(str))[1]) == 500
+    assert len(check.encode(np.repeat(prices, 11))[1]) == 500
+    assert len(check.encode(np.arange(100))[1]) == 100
+
+
 def test_words_are_no_regression_target():
     with pytest.raises(DataError, match="Regression needs a numeric target"):
         check.as_numbers(["a", "b"], 2)
