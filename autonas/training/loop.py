@@ -172,7 +172,7 @@ class Trainer:
     folds : sequence of int
         Numbers of the folds that the networks are for.
     options : mapping
-        Training hyperparameters (see ``spaces/training.yaml``, ``spaces/augmentation.yaml``) and ``augment``.
+        Training hyperparameters (see ``spaces/training.yaml``) and ``augment``.
     seed : int
     device : str
     half : bool
@@ -207,6 +207,8 @@ class Trainer:
             half,
         )
         self.stack = Stack(build, [_mix(seed, fold) for fold in folds], device)
+        if device == "cpu" and any(getattr(module, "groups", 1) > 1 for module in self.stack.network.modules()):
+            self.half = False  # in bfloat16 the way back of grouped convolutions takes up to five times as long
         pairs = [data.folds.pairs[fold] for fold in folds]
         self.batches = Batches([train for train, _ in pairs], folds, int(options.get("batch_size", 128)), seed, device)
         self.optimizer = make_optimizer(
@@ -353,6 +355,11 @@ class Trainer:
         yield
         for name, tensor in before.items():
             self.stack.buffers[name].copy_(tensor)
+
+    def look(self, rows: int) -> None:
+        """Score the first validation rows for nothing, to see how long it takes."""
+        with self._autocast():
+            score(self.stack, lambda part: self.data.rows(self._valid[:, part]), rows, rows, self.data.classification)
 
     def validate(self, chunk: int) -> tuple[list[float], list[np.ndarray]]:
         """Loss of each network on its validation rows, and its scores of them ((rows, outputs) arrays)."""

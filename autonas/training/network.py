@@ -10,12 +10,8 @@ schedule is scored on averaged weights, because its learning rate has not come d
 
 from __future__ import annotations
 
-import functools
 import math
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -25,11 +21,14 @@ from torch import Tensor, nn
 from autonas.core.clock import Clock
 from autonas.core.trial import Value
 from autonas.data.task import Folds, Problem, Task
+from autonas.training.device import bfloat16_is_faster, place
 from autonas.training.heritage import Heritage
 from autonas.training.learner import Learner, Report, go_on
-from autonas.training.loop import MEASURED, Data, Trainer, private_randomness, score
+from autonas.training.loop import Data, Trainer, private_randomness, score
 from autonas.training.pace import Pace
-from autonas.training.stack import Stack, Weights
+from autonas.training.probe import FEWEST_FOLDS, measure
+from autonas.training.snapshot import Snapshot, take_snapshot
+from autonas.training.stack import Stack
 from autonas.training.target import TargetScale
 
 __all__ = ["Family", "NetworkLearner", "MILESTONES"]
@@ -40,6 +39,7 @@ _WORSE = 1.25  # a validation loss so many times the best one counts as overfitt
 _AVERAGED = 0.25  # share of a slice's end whose weights are averaged
 _FEWEST_EPOCHS = 15  # train fewer folds rather than fewer epochs of a convolutional network
 _VALIDATING = 0.15  # share of the time that validation on the way may take
+_MARGIN = 1.3  # on what a validation took, for the next one
 
 
 class Family(Protocol):
@@ -54,58 +54,6 @@ class Family(Protocol):
         self, options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_numeric: int = 0
     ) -> nn.Module:
         """A new network."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Weights of all folds at one moment, and how they score: ``scores`` is (n_rows, outputs)."""
-
-    epochs: float
-    loss: float
-    weights: Weights
-    scores: np.ndarray
-
-    def state(self) -> dict[str, Any]:
-        """Plain state."""
-        weights = {k: v.cpu().numpy() for k, v in self.weights.items()}
-        return {"epochs": self.epochs, "loss": self.loss, "weights": weights, "scores": self.scores}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any], device: str) -> Snapshot:
-        """Inverse of :meth:`state`."""
-        return cls(state["epochs"], state["loss"], _tensors(state["weights"], device), state["scores"])
-
-
-def _tensors(arrays: Mapping[str, np.ndarray], device: str) -> Weights:
-    return {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
-
-
-_placed: dict[str, tuple[np.ndarray, Tensor]] = {}
-
-
-def _place(array: np.ndarray, name: str, device: str) -> Tensor:
-    """A view on the device: shared memory on the CPU, else the last copy of that view if it is still the same array."""
-    if device == "cpu":
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    if name not in _placed or _placed[name][0] is not array:
-        _placed[name] = (array, torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device))
-    return _placed[name][1]
-
-
-@functools.cache
-def bfloat16_is_faster() -> bool:
-    """Whether a small convolution on this CPU is more than 1.4 times as fast in bfloat16 (it has AMX or the like)."""
-
-    def seconds(kind: torch.dtype) -> float:
-        x = torch.ones(32, 64, 14, 14, dtype=kind).contiguous(memory_format=torch.channels_last)
-        weight = torch.ones(64, 64, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
-        torch.conv2d(x, weight)
-        start = time.perf_counter()
-        torch.conv2d(x, weight)
-        return time.perf_counter() - start
-
-    with torch.no_grad():
-        return seconds(torch.float32) > 1.4 * seconds(torch.bfloat16)
 
 
 class NetworkLearner(Learner):
@@ -140,6 +88,7 @@ class NetworkLearner(Learner):
         self._scale: TargetScale | None = None
         self._shape: tuple[int, ...] = ()
         self._n_numeric = self._n_folds = 0
+        self._exact = True  # whether all folds compute what the network did whose weights they inherit
 
     @property
     def view(self) -> str:
@@ -175,7 +124,7 @@ class NetworkLearner(Learner):
 
     def _prepare(self, task: Task, pace: Pace) -> None:
         """Place the data, decide how many folds to train, make the trainers (or restore them)."""
-        X = _place(task.view(self.view), self.view, self.device)
+        X = place(task.view(self.view), self.view, self.device)
         self._shape, self._n_numeric = tuple(X.shape[1:]), getattr(task.preprocessor, "n_numeric", 0)
         if self.problem.kind == "classification":
             y = torch.from_numpy(task.y.astype(np.int64))
@@ -190,41 +139,39 @@ class NetworkLearner(Learner):
         def trainer(folds: list[int]) -> Trainer:
             return Trainer(self._build, data, folds, self.options, self.seed, self.device, half)
 
+        inherits = self._heritage is not None and self._saved is None
+        first, *others = self._groups()
+        self._trainers = [self._started(trainer(first), 0)]
         if pace.timed:
-            self._measure(trainer(self._groups()[0]), pace)
-        self._trainers = [trainer(folds) for folds in self._groups()]
-        if self._heritage is not None and self._saved is None:
-            self._take_over(self._heritage, data)
-        for one, saved in zip(self._trainers, self._saved["trainers"] if self._saved else (), strict=False):
-            one.restore(saved)
+            self._plan(self._trainers[0], pace)
+            others = self._groups()[1:]
+        for number, folds in enumerate(others, 1):
+            self._trainers.append(self._started(trainer(folds), number))
         self._saved = None
+        if inherits:
+            self.info.update(inherited=True, exact=self._exact)
 
-    def _take_over(self, heritage: Heritage, data: Data) -> None:
-        """Replace the first weights of all folds."""
-        family = getattr(self.family, "module", None)
-        exact = [
-            heritage.give(
-                one.stack, one.folds, family, self.options, self.problem.n_outputs, data.X, one.batches.rows, self.seed
-            )
-            for one in self._trainers
-        ]
-        self.info.update(inherited=True, exact=all(exact))
+    def _started(self, trainer: Trainer, number: int) -> Trainer:
+        """A trainer where its state, or what it inherits, says."""
+        if self._saved is not None:
+            if number < len(self._saved["trainers"]):
+                trainer.restore(self._saved["trainers"][number])
+        elif self._heritage is not None:
+            family = getattr(self.family, "module", None)
+            self._exact &= self._heritage.give(
+                trainer.stack, trainer.folds, family, self.options, self.problem.n_outputs, trainer.data.X,
+                trainer.batches.rows, self.seed,
+            )  # fmt: skip
+        return trainer
 
-    def _measure(self, trial: Trainer, pace: Pace) -> None:
-        """Take two steps with a trainer that is thrown away: the first warms up, the second is timed."""
-        trial.take_step()
-        trial.wait()
-        before = pace.clock.elapsed()
-        trial.take_step()
-        trial.wait()
-        pace.step = step = pace.clock.elapsed() - before
-        scoring = step / 3 * len(trial.valid[0]) / trial.batches.size  # a step is one pass forward and two back
-        scoring += step / 3 * MEASURED * trial.is_unsettled
+    def _plan(self, first: Trainer, pace: Pace) -> None:
+        """By what the first steps took: how many folds to train, and what to keep for the last validation."""
+        scoring = measure(first, pace, self._chunk, self.family.BATCHED)
         if self.progress == 0 and not self.family.BATCHED:
             epochs = min(_FEWEST_EPOCHS, int(self.options.get("epochs", 40))) * (pace.until - pace.start)
-            affordable = int(pace.left() / max(1e-9, epochs * trial.batches.steps * step + scoring))
-            self._n_folds = min(self._n_folds, max(2, affordable))
-        pace.reserve = 1.3 * scoring * len(self._groups()) + 0.01
+            affordable = int(pace.left() / max(1e-9, epochs * first.batches.steps * pace.step + scoring))
+            self._n_folds = min(self._n_folds, max(FEWEST_FOLDS, affordable))
+        pace.reserve = _MARGIN * scoring * len(self._groups()) + 0.01
 
     def _fit(self, task: Task, until: float, clock: Clock, report: Report) -> float:
         """Train to ``until``, or less if told to stop; returns the progress that was reached."""
@@ -236,17 +183,20 @@ class NetworkLearner(Learner):
         reached, validating, current = self.progress, 0.0, None
         while reached < until:
             behind = max(reached, pace.now())
-            goal = min(until, next((m for m in MILESTONES if m > behind), until))
+            goal = until if pace.is_over else min(until, next((m for m in MILESTONES if m > behind), until))
             for number, trainer in enumerate(self._trainers):
                 pace.begin_turn(reached, goal, len(self._trainers) - number)
                 self._advance(trainer, goal, pace, average_from)
             reached = goal
+            if goal < until and pace.is_over:
+                continue  # what remains is the last look
             before = clock.elapsed()
-            if goal not in MILESTONES or (goal < until and validating > _VALIDATING * (before - pace.began)):
+            expected = validating + pace.reserve / _MARGIN
+            if goal not in MILESTONES or (goal < until and expected > _VALIDATING * (before - pace.began)):
                 continue
             current = self._snapshot()
             spent = clock.elapsed() - before
-            validating, pace.reserve = validating + spent, max(pace.reserve, 1.2 * spent)
+            validating, pace.reserve = validating + spent, max(pace.reserve, _MARGIN * spent)
             self._judge(goal, current)
             if self._stopped or not report(goal, {"loss": current.loss}):
                 break
@@ -265,7 +215,7 @@ class NetworkLearner(Learner):
         while trainer.by_steps < goal:
             progress, before = pace.in_turn(), pace.clock.elapsed()
             # Each stack takes a step in each turn, so that slow ones stay equal, unless time is up.
-            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.left() < pace.step):
+            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.is_over):
                 break
             trainer.take_step(progress)
             taken += 1
@@ -280,22 +230,13 @@ class NetworkLearner(Learner):
     def _epochs(self) -> float:
         return float(np.mean([trainer.step / trainer.batches.steps for trainer in self._trainers]))
 
+    @property
+    def _chunk(self) -> int:
+        """Rows that are scored at once."""
+        return max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
+
     def _snapshot(self) -> Snapshot:
-        """Validate every fold with the weights as they are, and copy these."""
-        chunk = max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
-        with ExitStack() as settled:
-            for trainer in self._trainers:
-                settled.enter_context(trainer.settled())
-            found = [trainer.validate(chunk) for trainer in self._trainers]
-            copies = [trainer.stack.copy() for trainer in self._trainers]
-        loss = float(np.mean([loss for part, _ in found for loss in part]))
-        parts = [scores for _, part in found for scores in part]
-        if self._scale is not None:
-            averaged = self._folds.average([self._scale.inverse(part) for part in parts])
-        else:
-            averaged = np.log(np.maximum(self._folds.average([np.exp(part) for part in parts]), 1e-30))
-        weights = {name: torch.cat([copy[name] for copy in copies]) for name in copies[0]}
-        return Snapshot(self._epochs(), loss, weights, averaged)
+        return take_snapshot(self._trainers, self._folds, self._chunk, self._scale)
 
     @property
     def _folds(self) -> Folds:
@@ -346,7 +287,6 @@ class NetworkLearner(Learner):
     def predict(self, view: Any) -> np.ndarray:
         weights = self._trained().weights
         X = torch.from_numpy(np.ascontiguousarray(view, dtype=np.float32)).to(self.device)
-        chunk = max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
         parts = []
         for folds in self._groups():
             with private_randomness(self.device):
@@ -356,7 +296,7 @@ class NetworkLearner(Learner):
             def rows(part: slice, size: int = len(folds)) -> Tensor:
                 return X[part].expand(size, *X[part].shape)
 
-            parts.append(score(stack, rows, len(X), chunk, self._scale is None))
+            parts.append(score(stack, rows, len(X), self._chunk, self._scale is None))
         scores = torch.cat(parts)
         if self._scale is not None:
             return self._scale.inverse(scores.numpy()).mean(0).astype(np.float32)

@@ -46,6 +46,11 @@ class Pace:
         """Seconds until training must be over; infinite without a limit."""
         return self.clock.left() - self.reserve
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time for one more step."""
+        return self.timed and self.left() < self.step
+
     def now(self) -> float:
         """Progress by the clock, in [start, until]."""
         if not self.timed:

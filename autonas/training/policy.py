@@ -266,7 +266,7 @@ class Policy:
         ----------
         options : mapping
             ``policy_<s>_operation_<k>``, ``policy_<s>_probability_<k>``, ``policy_<s>_magnitude_<k>`` (see
-            ``spaces/policy.yaml``), numbered from 1.
+            ``spaces/training.yaml``), numbered from 1.
         X : (rows, channels, height, width) Tensor
             The data.
         """

@@ -23,6 +23,17 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def _input_channels_last(x: Tensor) -> Tensor:
+    """Images with their channels last in memory, and with strides that say so.
+
+    Of one channel both orders are the same bytes; unless the strides are those of channels last, all layers that follow
+    take the slow way of channels first.
+    """
+    if x.shape[1] > 1:
+        return _channels_last(x)
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last).copy_(x)
+
+
 class Stack:
     """Networks with equal architecture and separate weights.
 
@@ -65,7 +76,7 @@ class Stack:
             return self._batched(self.parameters, self.buffers, x)
         parameters, buffers = ({k: v.squeeze(0) for k, v in part.items()} for part in (self.parameters, self.buffers))
         x = x.squeeze(0)
-        return self._single(parameters, buffers, _channels_last(x) if x.ndim == 4 else x).unsqueeze(0)
+        return self._single(parameters, buffers, _input_channels_last(x) if x.ndim == 4 else x).unsqueeze(0)
 
     @property
     def weights(self) -> Weights:

@@ -82,7 +82,7 @@ def test_convolutional_networks_train_fewer_folds_rather_than_fewer_epochs(image
 
 def test_without_a_limit_nothing_reads_a_clock(table, monkeypatch):
     monkeypatch.setattr("autonas.core.clock.time", types.SimpleNamespace())
-    monkeypatch.setattr("autonas.training.network.time", types.SimpleNamespace())
+    monkeypatch.setattr("autonas.training.device.time", types.SimpleNamespace())
     one = network(table)
     one.train(table, 0.5, Clock())
     one.train(table)
