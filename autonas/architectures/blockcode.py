@@ -2,23 +2,26 @@
 
 Position i has a type, for some types a kernel, and one or two earlier positions that it reads; 0 is the block's input.
 What nothing reads is concatenated.  The block is repeated in every stage, with a pool between stages.
+
+A concatenation has as many channels as what it reads, so in the supernet every position has the width that it has in
+the one configuration that is given: its type keeps the types, and what it reads keeps the positions, that do not
+change a width.  Length and kernels are relaxed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view, number
-from autonas.architectures.graph import Graph, Value
-from autonas.architectures.layers import Activation, Conv, Norm, Pool
+from autonas.architectures.graph import Case, Graph, Value
+from autonas.architectures.layers import Activation, Conv, Norm, Part, Pool
 from autonas.architectures.operations import classify, join
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "construct", "space", "view"]
 
 BATCHED = False
-RELAXES = False  # a concatenation has as many channels as what it reads
 SETTINGS: dict[str, Any] = {
     "max_length": 8,
     "conv_kernels": [1, 3, 5],
@@ -68,50 +71,96 @@ def space(settings: Mapping[str, Any]) -> Section:
 def construct(graph: Graph, n_outputs: int) -> Graph:
     """Stages of blocks, and the classifier."""
     options, channels = graph.options, int(graph.options["channels"])
-    x = graph.apply("stem", graph.input, [Conv(channels, 3), Norm()])
+    x, loose = graph.apply("stem", graph.input, [Conv(channels, 3), Norm()]), dict[int, Value]()
     for stage in range(1, int(options["stages"]) + 1):
         if stage > 1:
             channels *= 2
             x = graph.apply(f"pool_{stage}", x, [Pool("max", 2, 2)], "max_pool_2x2")
         for repeat in range(1, int(options["repeats"]) + 1):
             with graph.scope(f"stage{stage}_block{repeat}"):
-                x = _block(graph, x, channels)
-    return classify(graph, graph.apply("final", x, [Norm(), Activation()]), n_outputs, float(options["dropout"]))
+                loose = _block(graph, x, channels)
+                x = graph.concat("output", list(loose.values()))
+    x = graph.apply("final", x, [Norm(), Activation()])
+    if graph.relaxed:  # the norm makes something of the zeros of a position that is not put out
+        parts, start = [], 0
+        for i, value in loose.items():
+            part = graph.apply(f"final_{i}", x, [Part(start, start + value.channels)])
+            parts.append(_loose(graph, i, part))
+            start += value.channels
+        x = graph.concat("final_loose", [part for part in parts if part is not None])
+    return classify(graph, x, n_outputs, float(options["dropout"]))
 
 
-def _block(graph: Graph, x: Value, channels: int) -> Value:
-    options = graph.options
+def _block(graph: Graph, x: Value, channels: int) -> dict[int, Value]:
+    """The values that the block puts out, by position."""
     entry = join(graph, "entry", x, "conv_1x1", channels)
     assert entry is not None
-    values, read = [entry], set()
-    for i in range(1, int(options["length"]) + 1):
-        kind = str(options[f"type_{i}"])
-        sources = [int(options[f"first_{i}"]), *([int(options[f"second_{i}"])] if kind in TWO else [])]
-        read.update(sources)
-        values.append(_position(graph, i, kind, [values[s] for s in sources], channels))
-    loose = [value for i, value in enumerate(values) if i not in read]
-    return graph.concat("output", loose)
+    values = {0: entry}
+
+    def read(hyperparameter: str) -> Value:
+        return graph.select(hyperparameter, [((i,), partial(_it, value)) for i, value in values.items()], alike=True)
+
+    for i in range(1, int(graph.options["max_length" if graph.relaxed else "length"]) + 1):
+        make = partial(_position, graph, i, read=cache(read), channels=channels)  # types share what they read
+        values[i] = graph.select(f"type_{i}", [((kind,), partial(make, kind)) for kind in TYPES], alike=True)
+    loose = {i: _loose(graph, i, value) for i, value in values.items()}
+    return {i: value for i, value in loose.items() if value is not None}
 
 
-def _position(graph: Graph, i: int, kind: str, values: list[Value], channels: int) -> Value:
+def _loose(graph: Graph, i: int, value: Value) -> Value | None:
+    """The value of position i, if the block is as long and nothing reads it."""
+    most, found = int(graph.options["max_length"]), value
+    with graph.scope("loose"):
+        for j in range(i + 1, most + 1):
+            cases: list[Case] = [(range(1, j), partial(_it, found))]
+            cases.append((range(j, most + 1), partial(_unless_read, graph, i, j, found)))
+            left = graph.choose("length", cases, f"{i}_by_{j}")
+            if left is None:
+                return None
+            found = left
+        cases = [(range(1, i), lambda: None), (range(max(i, 1), most + 1), partial(_it, found))]
+        return graph.choose("length", cases, f"{i}")
+
+
+def _unless_read(graph: Graph, i: int, j: int, value: Value) -> Value | None:
+    """The value of position i, if position j does not read it."""
+
+    def unless(which: str, otherwise: Callable[[], Value | None]) -> Value | None:
+        others = [k for k in range(j) if k != i]
+        cases: list[Case] = [((i,), lambda: None), (others, otherwise)]
+        return graph.choose(f"{which}_{j}", cases, f"{i}_by_{which}_{j}")
+
+    one = [kind for kind in TYPES if kind not in TWO]
+    by_type: list[Case] = [(one, partial(_it, value)), (TWO, lambda: unless("second", partial(_it, value)))]
+    return unless("first", lambda: graph.choose(f"type_{j}", by_type, f"{i}_by_type_{j}"))
+
+
+def _position(graph: Graph, i: int, kind: str, read: Callable[[str], Value], channels: int) -> Value:
     name = f"{i}_{kind}"
+    x = read(f"first_{i}")
+    if kind in TWO:
+        return _two(graph, name, kind, [x, read(f"second_{i}")], channels)
+    if kind == "identity":
+        return x
+    kernels, out = ("conv_kernel", channels) if kind == "conv" else ("pool_kernel", x.channels)
+
+    def make(kernel: int) -> Value | None:
+        with graph.case(kernel):
+            return join(graph, name, x, f"{kind}_{kernel}x{kernel}", out)
+
+    return graph.select(f"{kernels}_{i}", [((k,), partial(make, k)) for k in graph.options[f"{kernels}s"]], name)
+
+
+def _two(graph: Graph, name: str, kind: str, values: list[Value], channels: int) -> Value:
     if kind == "concat":
         return graph.concat(name, values)
     project = partial(join, graph, operation_name="conv_1x1", out=channels)
-    if kind == "add":
-        # sums take what has the width of the block
-        terms = [v if v.channels == channels else project(f"{name}_fit_{k}", v) for k, v in enumerate(values)]
-        total = graph.add(name, terms)
-        assert total is not None
-        return total
-    (x,) = values
-    if kind == "identity":
-        return x
-    if kind == "conv":
-        kernel = int(graph.options[f"conv_kernel_{i}"])
-        made = join(graph, name, x, f"conv_{kernel}x{kernel}", channels)
-    else:
-        kernel = int(graph.options[f"pool_kernel_{i}"])
-        made = join(graph, name, x, f"{kind}_{kernel}x{kernel}", x.channels)
-    assert made is not None
-    return made
+    # sums take what has the width of the block
+    terms = [v if v.channels == channels else project(f"{name}_fit_{k}", v) for k, v in enumerate(values)]
+    total = graph.add(name, terms)
+    assert total is not None
+    return total
+
+
+def _it(value: Value) -> Value:
+    return value

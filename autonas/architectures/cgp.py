@@ -2,13 +2,16 @@
 
 Every node has a type and two connections; a node on no path to the output is not built, so that many genotypes mean
 one network.  Sums pad the smaller number of channels with zeros, and maps of different size are pooled to the smaller.
+
+In the supernet every node has the shape that it has in the one configuration that is given: its type keeps the types,
+and its connections keep the nodes, that do not change a shape.  Nodes on no path to the output take part, too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view
@@ -17,10 +20,9 @@ from autonas.architectures.layers import Activation, Conv, Layer, Norm, PadChann
 from autonas.architectures.operations import classify
 from autonas.errors import ArchitectureError, unknown
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "functions", "readable", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "construct", "functions", "readable", "space", "view"]
 
 BATCHED = False
-RELAXES = False  # pools and connections decide about resolutions
 SETTINGS: dict[str, Any] = {
     "rows": 5,
     "columns": 30,
@@ -63,31 +65,54 @@ def space(settings: Mapping[str, Any]) -> Section:
 
 def construct(graph: Graph, n_outputs: int) -> Graph:
     """The nodes on which the output depends, and the classifier."""
-
-    @cache
-    def value(node: int) -> Value:
-        return graph.input if node == 0 else _node(graph, node, value)
-
+    options = graph.options
+    rows, columns, back = (int(options[key]) for key in ("rows", "columns", "levels_back"))
     needed: set[int] = set()
-    waiting = [int(graph.options["output"])]
+    waiting = [int(options["output"])]
     while waiting:
         node = waiting.pop()
         if node and node not in needed:
             needed.add(node)
-            waiting += [int(graph.options[f"{w}_{node}"]) for w in _connections(str(graph.options[f"type_{node}"]))]
-    for node in sorted(needed):  # from the first on, so that deep genotypes need no deep recursion
-        value(node)
-    return classify(graph, value(int(graph.options["output"])), n_outputs, float(graph.options["dropout"]))
+            waiting += [int(options[f"{w}_{node}"]) for w in _connections(str(options[f"type_{node}"]))]
+    values = {0: graph.input}
+
+    def read(hyperparameter: str, column: int) -> Value:
+        if options[hyperparameter] not in values:
+            raise ArchitectureError(f"{hyperparameter}: node {options[hyperparameter]} is impossible")
+        sources = [n for n in readable(column, rows, back) if n in values]
+        return graph.select(hyperparameter, [((n,), partial(_it, values[n])) for n in sources], alike=True)
+
+    for node in range(1, rows * columns + 1) if graph.relaxed else sorted(needed):
+        try:
+            values[node] = _node(graph, node, partial(read, column=(node - 1) // rows + 1))
+        except ArchitectureError:
+            if node in needed:
+                raise
+    return classify(graph, read("output", columns + 1), n_outputs, float(options["dropout"]))
+
+
+def _it(value: Value) -> Value:
+    return value
 
 
 def _connections(kind: str) -> tuple[str, ...]:
     return ("first", "second") if kind in ("sum", "concat") else ("first",)
 
 
-def _node(graph: Graph, node: int, value: Any) -> Value:
-    kind = str(graph.options[f"type_{node}"])
-    values = [value(int(graph.options[f"{which}_{node}"])) for which in _connections(kind)]
-    name = f"node_{node}"
+def _node(graph: Graph, node: int, read: Callable[[str], Value]) -> Value:
+    read = cache(read)  # types that read the same share the choice of it
+
+    def make(kind: str) -> Value:
+        values = [read(f"{which}_{node}") for which in _connections(kind)]
+        with graph.case(kind):
+            return _typed(graph, f"node_{node}", kind, values)
+
+    return graph.select(
+        f"type_{node}", [((kind,), partial(make, kind)) for kind in functions(graph.options)], alike=True
+    )
+
+
+def _typed(graph: Graph, name: str, kind: str, values: list[Value]) -> Value:
     if len(values) == 2:
         return _merge(graph, name, kind, values)
     (x,) = values

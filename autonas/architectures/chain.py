@@ -1,25 +1,27 @@
 """Chains of layers: each reads the one before (survey, section 2, "chain-structured neural networks").
 
 The number of layers is a choice, and so are the kind of each layer and what belongs to its kind (Baker et al 2017a;
-Wistuba 2017; Negrinho & Gordon 2017).  A pool changes the resolution, so these chains have no supernet; ``stages.py``
-has chains with fixed pools, which do.
+Wistuba 2017; Negrinho & Gordon 2017).
+
+In the supernet ``type_<i>`` is fixed, as a pool changes the resolution, and ``pool_<i>`` keeps the pools that lead to
+the same one; a layer of no type is a convolution.  All else is relaxed, as far as it fits into the maps.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view, number
-from autonas.architectures.graph import Graph, Value
+from autonas.architectures.graph import Graph, Value, widest
 from autonas.architectures.layers import Activation, Conv, Dense, Drop, Flatten, GlobalPool, Norm, Pool
 from autonas.errors import ArchitectureError, OptionError
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "construct", "space", "view"]
 
 BATCHED = False
-RELAXES = False  # whether a layer is a pool decides about the resolution of all that follow
 SETTINGS: dict[str, Any] = {
     "max_depth": 12,
     "kernels": [1, 3, 5],
@@ -93,32 +95,95 @@ def _pool(text: str) -> tuple[int, int]:
 
 
 def construct(graph: Graph, n_outputs: int) -> Graph:
-    """The chain, fully connected layers if the map is small enough, and the classifier."""
+    """The chain, fully connected layers if the map is small enough, and the classifier.
+
+    Depths at which the chain has one shape share their head: those from the first convolution or a pool up to the next
+    pool.
+    """
+    x, runs, convolutions = graph.input, list[dict[int, Value]](), 0
+    most = int(graph.options["max_depth" if graph.relaxed else "depth"])
+    for i in range(1, most + 1):
+        pool = graph.options.get(f"type_{i}", "conv") == "pool"
+        try:
+            x = _pool_layer(graph, i, x) if pool else _conv_layer(graph, i, x)
+        except ArchitectureError:
+            if i <= int(graph.options["depth"]):
+                raise
+            break  # deeper chains are impossible
+        convolutions += not pool
+        if pool or convolutions == 1:
+            runs.append({})
+        runs[-1][i] = x
+    graph.kept["depth"] = tuple(depth for run in runs for depth in run)
+    cases = [(tuple(run), partial(_ended, graph, run, n_outputs)) for run in runs]
+    return graph.finish(graph.select("depth", cases))
+
+
+def _pool_layer(graph: Graph, i: int, x: Value) -> Value:
+    def pool(text: str) -> Value:
+        size, stride = _pool(text)
+        with graph.case(text.replace("/", "_")):
+            return graph.apply(f"pool_{i}", x, [Pool("max", size, stride, valid=True)], f"max_pool_{size}")
+
+    return graph.select(f"pool_{i}", [((p,), partial(pool, p)) for p in graph.options["pools"]], alike=True)
+
+
+def _conv_layer(graph: Graph, i: int, x: Value) -> Value:
     options = graph.options
-    x = graph.input
-    for i in range(1, int(options["depth"]) + 1):
-        if options[f"type_{i}"] == "pool":
-            size, stride = _pool(options[f"pool_{i}"])
-            x = graph.apply(f"pool_{i}", x, [Pool("max", size, stride, valid=True)], f"max_pool_{size}")
-            continue
-        kernel = int(options[f"kernel_{i}"])
+    width = graph.width(f"filters_{i}", options["filters"])
+
+    def conv(kernel: int) -> Value:
         if kernel > min(x.spatial):
             raise ArchitectureError(f"layer {i}: a kernel of {kernel} does not fit into a map of {x.spatial}")
         norm = [Norm()] if options["norm"] else []
-        conv = Conv(int(options[f"filters_{i}"]), kernel, bias=not norm)
-        layers = [conv, *norm, Activation(str(options["activation"]))]
-        x = graph.apply(f"conv_{i}", x, layers, f"conv_{kernel}x{kernel}")
-    return _head(graph, x, n_outputs)
+        layers = [Conv(widest(width), kernel, bias=not norm), *norm, Activation(str(options["activation"]))]
+        with graph.case(kernel):
+            return graph.apply(f"conv_{i}", x, layers, f"conv_{kernel}x{kernel}", width)
+
+    return graph.select(f"kernel_{i}", [((k,), partial(conv, k)) for k in options["kernels"]], alike=True)
 
 
-def _head(graph: Graph, x: Value, n_outputs: int) -> Graph:
-    options = graph.options
+def _ended(graph: Graph, run: Mapping[int, Value], n_outputs: int) -> Value:
+    """The logits of chains that end in one of these layers."""
+    first, last = min(run), max(run)
+    depths = range(1, int(graph.options["max_depth"]) + 1)
+    # chains that end before count for the first layer, those that end behind for the last: the weights have the sum 1
+    cases = [([d for d in depths if min(max(d, first), last) == i], partial(_it, x)) for i, x in run.items()]
+    x = graph.select("depth", cases, f"end_{first}")
+    with graph.case(first):
+        return _head(graph, x, n_outputs)
+
+
+def _head(graph: Graph, x: Value, n_outputs: int) -> Value:
+    most, options = int(graph.options["max_dense"]), graph.options
     drop = [Drop(float(options["dropout"]))] if options["dropout"] else []
-    dense = int(options.get("dense", 0))
-    if dense and max(x.spatial) > LARGE_MAP:
-        raise ArchitectureError(f"fully connected layers require a map of at most {LARGE_MAP}, given {x.spatial}")
-    x = graph.apply("vector", x, [Flatten() if dense else GlobalPool()])
-    for i in range(1, dense + 1):
-        units = int(options[f"units_{i}"])
-        x = graph.apply(f"dense_{i}", x, [Dense(units), Activation(str(options["activation"])), *drop], "dense")
-    return graph.finish(graph.apply("classifier", x, [Dense(n_outputs)], "output"))
+
+    def classifier(vector: Value, layers: int) -> Value:
+        with graph.case(layers):
+            return graph.apply("classifier", vector, [Dense(n_outputs)], "output")
+
+    def dense(vector: Value, i: int) -> Value:
+        """Fully connected layers from the i-th on."""
+        width = graph.width(f"units_{i}", sorted(options["units"]))
+        layers = [Dense(widest(width)), Activation(str(options["activation"])), *drop]
+        made = graph.apply(f"dense_{i}", vector, layers, "dense", width)
+        cases = [(range(i + 1), partial(classifier, made, i)), (range(i + 1, most + 1), partial(dense, made, i + 1))]
+        return graph.select("dense", cases, f"dense_{i}")
+
+    def flat() -> Value | None:
+        if max(x.spatial) > LARGE_MAP:
+            if graph.relaxed:
+                return None
+            raise ArchitectureError(f"fully connected layers require a map of at most {LARGE_MAP}, given {x.spatial}")
+        return dense(graph.apply("vector", x, [Flatten()]), 1)
+
+    def mean() -> Value:
+        with graph.case("mean"):
+            vector = graph.apply("vector", x, [GlobalPool()])
+        return classifier(vector, 0)
+
+    return graph.select("dense", [((0,), mean), (range(1, most + 1), flat)]) if most else mean()
+
+
+def _it(value: Value) -> Value:
+    return value

@@ -1,7 +1,7 @@
 """The weights of one architecture out of the shared weights of a supernet (Pham et al 2018; Bender et al 2018).
 
-Names are equal on both sides.  Where a width was chosen, the network has the first channels of the widest, so every
-value of the network is a selection of the channels of the supernet's value, and a weight is cut along both axes.
+A node knows its place in the supernet.  Where a width was chosen, the network has the first channels of the widest, so
+every value of the network is a selection of the channels of the supernet's value, and a weight is cut along both axes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 from torch import Tensor
 
 from autonas.architectures.graph import Graph, Node
-from autonas.architectures.layers import Conv, Dense, Flatten, Layer, Norm, Shape
+from autonas.architectures.layers import Conv, Deconv, Dense, Flatten, Layer, Norm, Part, Shape
 from autonas.architectures.layers_recurrent import Loop
+from autonas.architectures.layers_routing import Routes
 from autonas.architectures.merges import Concat, Mask, Mix, Unread
 
 __all__ = ["extract"]
@@ -36,7 +37,7 @@ def extract(supernet: Graph, graph: Graph, state: Mapping[str, Tensor]) -> dict[
     state : mapping of str to Tensor
         State of the supernet's module.
     """
-    own = {node.name: node for node in graph.nodes}
+    own = {node.place: node for node in graph.nodes}
     channels: list[Channels | None] = [np.arange(graph.shape[0])]
     found: dict[str, Tensor] = {}
     for node in supernet.nodes[1:]:
@@ -44,7 +45,11 @@ def extract(supernet: Graph, graph: Graph, state: Mapping[str, Tensor]) -> dict[
         if node.name in own:
             shapes = tuple(graph.nodes[i].shape for i in own[node.name].inputs)
             wide = tuple(supernet.nodes[i].shape for i in node.inputs)
-            channels.append(_cut(own[node.name], node, inputs, shapes, wide, state, found))
+            if isinstance(node.layers[0], Routes):
+                found |= node.layers[0].extract(node.name, own[node.name].name, graph.options, state)
+                channels.append(np.arange(node.shape[0]))
+            else:
+                channels.append(_cut(own[node.name], node, inputs, shapes, wide, state, found))
         else:
             channels.append(_pass(node, inputs, [supernet.nodes[i].shape for i in node.inputs], graph.options))
     return found
@@ -58,6 +63,9 @@ def _pass(node: Node, inputs: list[Channels | None], wide: list[Shape], config: 
     if isinstance(layer, Unread) and inputs[0] is not None:
         read = any(config.get(name) in readers for name, readers in layer.pointers)
         return inputs[0][:0] if read else inputs[0]
+    if isinstance(layer, Part) and inputs[0] is not None:
+        part = inputs[0][(layer.first <= inputs[0]) & (inputs[0] < layer.last)]
+        return part - layer.first
     if isinstance(layer, Mask):
         width = config.get(layer.hyperparameter)
         return None if inputs[0] is None or width is None else inputs[0][inputs[0] < width]
@@ -85,16 +93,19 @@ def _cut(
         else (present[0] if present else np.arange(shapes[0][0]))
     )
     for position, (layer, whole) in enumerate(zip(node.layers, shared.layers, strict=True)):
-        prefix = node.name if len(node.layers) == 1 else f"{node.name}.{position}"
+        inner = "" if len(node.layers) == 1 else f".{position}"
+        own, prefix = f"{node.name}{inner}", f"{shared.name}{inner}"
         shape, wide_shape = layer.account(*shapes).shape, whole.account(*wide).shape
         if isinstance(layer, Loop) and isinstance(whole, Loop):
-            inner = {n.removeprefix(f"{prefix}.cell."): t for n, t in state.items() if n.startswith(f"{prefix}.cell.")}
-            found |= {f"{prefix}.cell.{n}": t for n, t in extract(whole.cell, layer.cell, inner).items()}
+            cell = {n.removeprefix(f"{prefix}.cell."): t for n, t in state.items() if n.startswith(f"{prefix}.cell.")}
+            found |= {f"{own}.cell.{n}": t for n, t in extract(whole.cell, layer.cell, cell).items()}
             return np.arange(layer.account(*shapes).shape[0])
         after = _output(layer, channels, wide[0], shape[0])
         for name, tensor in state.items():
             if name.startswith(f"{prefix}."):
-                found[name] = _slice(layer, tensor, after, channels, wide_shape[0], wide[0][0])
+                found[own + name.removeprefix(prefix)] = _slice(
+                    layer, tensor, after, channels, wide_shape[0], wide[0][0]
+                )
         shapes, wide, channels = (shape,), (wide_shape,), after
     return channels
 
@@ -115,6 +126,8 @@ def _output(layer: Layer, channels: Channels, wide: Shape, out: int) -> Channels
 
 def _slice(layer: Layer, tensor: Tensor, after: Channels, before: Channels, outputs: int, inputs: int) -> Tensor:
     """The part of one weight, given the channels of output and input; the supernet has ``outputs`` and ``inputs``."""
+    if isinstance(layer, Deconv):
+        return tensor[before][:, after].clone()
     if len(after) < outputs and tensor.ndim:
         if not isinstance(layer, Conv | Dense | Norm):
             raise NotImplementedError(f"{type(layer).__name__} of a chosen width: give it a fixed width.")

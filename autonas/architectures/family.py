@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "GraphFamily", "Section", "architectural", "build", "compile_graph", "graph_module", "image_view", "load_family",
-    "map_view", "number", "series_view",
+    "PIXELS", "GraphFamily", "Section", "ShrunkFamily", "architectural", "build", "compile_graph", "graph_module",
+    "image_view", "load_family", "map_view", "number", "series_view",
 ]  # fmt: skip
 
 Section = dict[str, list[dict[str, Any]]]
 """``hyperparameters``, ``conditions`` and ``forbiddens`` as in a space file, names without the kind's prefix."""
 
 ROLE = {"role": "architecture"}
+PIXELS = "pixels"
+"""Option of a network of any family that reads images shrunk to a shorter side of so many pixels."""
 
 
 def architectural(name: str, values: Sequence[Any], default: Any = None) -> dict[str, Any]:
@@ -110,6 +112,20 @@ class GraphFamily:
     def build(self, options: Mapping[str, Any], shape: Sequence[int], n_outputs: int, n_numeric: int = 0) -> nn.Module:
         """A new network."""
         return build(self.module, options, shape, n_outputs)
+
+
+class ShrunkFamily:
+    """A family whose networks read images that are shrunk."""
+
+    def __init__(self, family: Any, pixels: int) -> None:
+        self.BATCHED: bool = family.BATCHED
+        self.build = family.build
+        self.module = getattr(family, "module", None)
+        self._view, self._pixels = family.view, pixels
+
+    def view(self, options: Mapping[str, Any]) -> str:
+        """Name of the view that the network reads."""
+        return f"{self._view(options)}@{self._pixels}"
 
 
 @cache

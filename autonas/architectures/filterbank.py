@@ -5,28 +5,37 @@ local pooling and a local normalisation; then means over a grid.  The space is a
 it is there: a pipeline of each depth has hyperparameters of its own.  It is not the paper's space: names and ranges
 are ours, a regularised linear model takes the place of the support vector machine, and what compares two faces is
 left out.  The learner is ``autonas.training.learners.filterbank``; built without it, a bank has random filters.
+
+In the supernet the hyperparameters of the whole but ``depth`` are fixed, and so are numbers of filters, numbers that
+are no sizes, and switches.  Kinds and sizes are relaxed, as far as they do not change a shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from autonas.architectures.family import ROLE, Section, architectural, image_view, number
-from autonas.architectures.graph import Graph
+from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Account, Dense, Flatten, Layer, Shape
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "construct", "space", "view"]
 
 BATCHED = False
-RELAXES = False
 SETTINGS: dict[str, Any] = {"depths": [1, 2, 3, 4]}
 KINDS = ("uniform", "normal", "patches", "pca")
+SIZES = (3, 5, 7)  # of filters and neighbourhoods
+CORRELATIONS = ("plain", "normalised")
+RECTIFIERS = ("none", "half", "both", "abs")
+POOLS = ("mean", "norm", "max")
+POOL_SIZES = (2, 3, 4, 5)
+STRIDES = (1, 2)
 view = image_view
 
 Given = tuple[dict[str, Any], dict[str, Any] | None]
@@ -60,25 +69,25 @@ def _layer(p: str) -> list[Given]:
     filters = {"type": "uniform_int", "lower": 8, "upper": 64, "log": True, "default_value": 32, "meta": ROLE}
     found: list[Given] = [
         (architectural(f"{p}kind", KINDS, "patches"), None),
-        (number(f"{p}size", [3, 5, 7], 5), None),
+        (number(f"{p}size", SIZES, 5), None),
         (_switch(f"{p}uniform_zero_mean", "yes"), {"parent": f"{p}kind", "value": "uniform"}),
         (_switch(f"{p}normal_zero_mean", "yes"), {"parent": f"{p}kind", "value": "normal"}),
         (_switch(f"{p}patches_whiten", "yes"), {"parent": f"{p}kind", "value": "patches"}),
         (_float(f"{p}patches_ridge", 0.001, 1.0, 0.1, True), {"parent": f"{p}patches_whiten", "value": "yes"}),
         ({"name": f"{p}pca_skip", "type": "uniform_int", "lower": 0, "upper": 3, "default_value": 0},
          {"parent": f"{p}kind", "value": "pca"}),
-        (architectural(f"{p}correlation", ["plain", "normalised"], "normalised"), None),
+        (architectural(f"{p}correlation", CORRELATIONS, "normalised"), None),
         (_float(f"{p}correlation_floor", 0.0001, 1.0, 0.01, True),
          {"parent": f"{p}correlation", "value": "normalised"}),
-        (architectural(f"{p}rectify", ["none", "half", "both", "abs"], "both"), None),
+        (architectural(f"{p}rectify", RECTIFIERS, "both"), None),
         (_float(f"{p}half_threshold", 0.0, 2.0, 0.5), {"parent": f"{p}rectify", "value": "half"}),
         (_float(f"{p}both_threshold", 0.0, 2.0, 0.5), {"parent": f"{p}rectify", "value": "both"}),
-        (architectural(f"{p}pool", ["mean", "norm", "max"]), None),
+        (architectural(f"{p}pool", POOLS), None),
         (_float(f"{p}pool_order", 1.0, 10.0, 2.0, True), {"parent": f"{p}pool", "value": "norm"}),
-        (number(f"{p}pool_size", [2, 3, 4, 5], 3), None),
-        (number(f"{p}pool_stride", [1, 2], 2), None),
+        (number(f"{p}pool_size", POOL_SIZES, 3), None),
+        (number(f"{p}pool_stride", STRIDES, 2), None),
         (_switch(f"{p}local_norm", "no"), None),
-        (number(f"{p}local_norm_size", [3, 5, 7], 5), {"parent": f"{p}local_norm", "value": "yes"}),
+        (number(f"{p}local_norm_size", SIZES, 5), {"parent": f"{p}local_norm", "value": "yes"}),
         (_float(f"{p}local_norm_floor", 0.01, 1.0, 0.1, True), {"parent": f"{p}local_norm", "value": "yes"}),
     ]  # fmt: skip
     return found + [
@@ -105,28 +114,69 @@ def space(settings: Mapping[str, Any]) -> Section:
 
 def construct(graph: Graph, n_outputs: int) -> Graph:
     """The pipeline, and the linear classifier."""
-    options = graph.options
-    depth = int(options.get("depth", min(options["depths"])))
-    layers: list[Layer] = [_Shrink(float(options.get("resolution", 1.0)), options.get("colour") == "grey")]
-    if options.get("contrast", "yes") == "yes":
-        layers.append(_Contrast(float(options.get("contrast_floor", 0.1))))
+    declared = space(graph.options)["hyperparameters"]
+    options = {**{h["name"]: h.get("default_value", h.get("value")) for h in declared}, **graph.options}
+    graph.options = options
+    layers: list[Layer] = [_Shrink(float(options["resolution"]), options["colour"] == "grey")]
+    if options["contrast"] == "yes":
+        layers.append(_Contrast(float(options["contrast_floor"])))
     x = graph.apply("image", graph.input, layers)
-    for i in range(1, depth + 1):
-        p = _prefix(depth, i)
-        known = {h["name"]: h.get("default_value") for h, _ in _layer(p)}
-        own = {name.removeprefix(p): options.get(name, default) for name, default in known.items()}
-        with graph.scope(f"layer{i}"):
-            x = graph.apply("filters", x, [_bank(own)], str(own["kind"]))
-            if own["rectify"] != "none":
-                rectify = _Rectify(own["rectify"], float(own.get(f"{own['rectify']}_threshold", 0.0)))
-                x = graph.apply("rectify", x, [rectify], str(own["rectify"]))
-            pool = _Pool(own["pool"], own["pool_size"], own["pool_stride"], float(own["pool_order"]))
-            x = graph.apply("pool", x, [pool], str(own["pool"]))
-            if own["local_norm"] == "yes":
-                norm = _Norm(own["local_norm_size"], float(own["local_norm_floor"]))
-                x = graph.apply("norm", x, [norm], "local_norm")
-    x = graph.apply("grid", x, [_Grid(int(options.get("grid", 2))), Flatten()])
-    return graph.finish(graph.apply("output", x, [Dense(n_outputs)], "output"))
+
+    def pipeline(depth: int) -> Value:
+        made = x
+        with graph.case(depth):
+            for i in range(1, depth + 1):
+                p = _prefix(depth, i)
+                own = {name.removeprefix(p): value for name, value in options.items() if name.startswith(p)}
+                with graph.scope(f"layer{i}"):
+                    made = _layer_of(graph, made, p, own)
+            flat = graph.apply("grid", made, [_Grid(int(options["grid"])), Flatten()])
+            return graph.apply("output", flat, [Dense(n_outputs)], "output")
+
+    return graph.finish(graph.select("depth", [((d,), partial(pipeline, d)) for d in sorted(options["depths"])]))
+
+
+def _layer_of(graph: Graph, x: Value, p: str, own: Mapping[str, Any]) -> Value:
+    """One layer, whose hyperparameters are ``own`` with the prefix ``p``."""
+
+    def bank(**chosen: Any) -> Value:
+        with graph.case("_".join(map(str, chosen.values()))):
+            return graph.apply("filters", x, [_bank({**own, **chosen})], str(chosen["kind"]))
+
+    x = _each(graph, p, "filters", {"kind": KINDS, "size": SIZES, "correlation": CORRELATIONS}, bank)
+
+    def rectify(rectify: str, x: Value = x) -> Value:
+        if rectify == "none":
+            return x
+        with graph.case(rectify):
+            layer = _Rectify(rectify, float(own.get(f"{rectify}_threshold", 0.0)))
+            return graph.apply("rectify", x, [layer], rectify)
+
+    x = _each(graph, p, "rectify", {"rectify": RECTIFIERS}, rectify)
+
+    def pool(x: Value = x, **chosen: Any) -> Value:
+        with graph.case("_".join(map(str, chosen.values()))):
+            layer = _Pool(chosen["pool"], chosen["pool_size"], chosen["pool_stride"], float(own["pool_order"]))
+            return graph.apply("pool", x, [layer], str(chosen["pool"]))
+
+    x = _each(graph, p, "pool", {"pool": POOLS, "pool_size": POOL_SIZES, "pool_stride": STRIDES}, pool)
+
+    def norm(local_norm_size: int, x: Value = x) -> Value:
+        with graph.case(local_norm_size):
+            return graph.apply("norm", x, [_Norm(local_norm_size, float(own["local_norm_floor"]))], "local_norm")
+
+    return _each(graph, p, "norm", {"local_norm_size": SIZES}, norm) if own["local_norm"] == "yes" else x
+
+
+def _each(graph: Graph, p: str, name: str, values: Mapping[str, Sequence[Any]], make: Callable[..., Value]) -> Value:
+    """A choice among the values of the first hyperparameter, in each case of which one among those of the next."""
+    (first, cases), *rest = values.items()
+
+    def case(value: Any) -> Value:
+        chosen = partial(make, **{first: value})
+        return _each(graph, p, f"{name}_{value}", dict(rest), chosen) if rest else chosen()
+
+    return graph.select(f"{p}{first}", [((value,), partial(case, value)) for value in cases], name, alike=True)
 
 
 def _bank(own: Mapping[str, Any]) -> _Bank:

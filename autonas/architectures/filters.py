@@ -175,7 +175,8 @@ class LocalPool(nn.Module):
             return functional.avg_pool2d(x, size, self.stride)
         top = x.abs().amax((2, 3), keepdim=True).clamp_min(_FLOOR)  # so that no power is too large
         powers = functional.avg_pool2d((x.abs() / top) ** self.order, size, self.stride)
-        return top * powers ** (1 / self.order)
+        positive = powers > 0  # a root has no gradient at 0
+        return top * torch.where(positive, torch.where(positive, powers, 1.0) ** (1 / self.order), 0.0)
 
 
 class LocalNorm(nn.Module):
@@ -190,4 +191,4 @@ class LocalNorm(nn.Module):
         energy = functional.avg_pool2d(
             x.square().mean(1, keepdim=True), self.size, 1, self.size // 2, count_include_pad=False
         )
-        return x / energy.sqrt().clamp_min(self.floor)
+        return x / energy.clamp_min(self.floor**2).sqrt()  # not the other way round: a root has no gradient at 0

@@ -5,7 +5,8 @@ graph is that network.  Made *relaxed*, every choice keeps all its cases, each w
 Pham et al 2018; Bender et al 2018), and is the supernet of the family.  Because both come from one function, a
 network and its place in the supernet have the same names, and weights copy by name.
 
-A width is relaxed as a mask over the channels of the widest choice.  What changes the resolution cannot be relaxed.
+A width is relaxed as a mask over the channels of the widest choice.  What changes the resolution cannot be relaxed: a
+choice with such cases keeps those that are alike in shape to the one that the options select.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from autonas.architectures.layers import Account, Layer, Shape
 from autonas.architectures.layers_recurrent import Loop
-from autonas.architectures.merges import Add, Concat, Mask, Mix, Zeros
+from autonas.architectures.layers_routing import Routes
+from autonas.architectures.merges import Add, Concat, Mask, Mix, Unread, Zeros
 from autonas.errors import ArchitectureError
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Case", "Graph", "Node", "Value", "Width"]
+__all__ = ["Case", "Graph", "Node", "Value", "Width", "widest"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Width:
         return max(self.choices)
 
 
+def widest(width: Width | int) -> int:
+    """How many channels layers of this width are given."""
+    return width.most if isinstance(width, Width) else width
+
+
 @dataclass(frozen=True)
 class Node:
     """One step of the computation.
@@ -68,7 +75,9 @@ class Node:
     Parameters
     ----------
     name : str
-        Unique in its graph; equal in a network and in its supernet.
+        Unique in its graph.
+    place : str
+        Its name in the supernet: the same, and the cases that it belongs to.
     inputs : tuple of int
         Positions of the nodes that it reads.
     layers : tuple of Layer
@@ -80,6 +89,7 @@ class Node:
     """
 
     name: str
+    place: str
     inputs: tuple[int, ...]
     layers: tuple[Layer, ...]
     label: str
@@ -87,6 +97,18 @@ class Node:
     parameters: int
     macs: int
     activations: int
+
+    @property
+    def weighed(self) -> tuple[str, ...]:
+        """Hyperparameters whose weights a supernet needs to compute it."""
+        layer = self.layers[0] if self.layers else None
+        if isinstance(layer, Mix | Mask):
+            return (layer.hyperparameter,)
+        if isinstance(layer, Unread):
+            return tuple(name for name, _ in layer.pointers)
+        if isinstance(layer, Loop):
+            return tuple(layer.cell.choices)
+        return tuple(layer.choices) if isinstance(layer, Routes) else ()
 
 
 @dataclass(repr=False)
@@ -108,6 +130,9 @@ class Graph:
         In the order of computation; the first is the input.
     choices : dict of str to tuple
         Relaxed: the values of every choice that the graph contains.
+    kept : dict of str to tuple
+        Relaxed: the values that are left of choices of which some are impossible, or change a shape; one value is no
+        choice any more.
     """
 
     options: Mapping[str, Any]
@@ -115,13 +140,15 @@ class Graph:
     relaxed: bool = False
     nodes: list[Node] = field(default_factory=list)
     choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    kept: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     result: int = 0
     _scope: str = ""
+    _case: str = ""
     _names: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.shape = tuple(self.shape)
-        self.nodes.append(Node("input", (), (), "input", self.shape, 0, 0, 0))
+        self.nodes.append(Node("input", "input", (), (), "input", self.shape, 0, 0, 0))
         self._names.add("input")
 
     @property
@@ -140,6 +167,15 @@ class Graph:
         finally:
             self._scope = before
 
+    @contextmanager
+    def case(self, name: Any) -> Iterator[None]:
+        """Nodes that are made inside have ``name`` in their places, as a relaxed graph has all cases side by side."""
+        before, self._case = self._case, f"{self._case}_{name}"
+        try:
+            yield
+        finally:
+            self._case = before
+
     def apply(
         self, name: str, inputs: Value | Sequence[Value], layers: Sequence[Layer], label: str = "", width: Any = None
     ) -> Value:
@@ -151,17 +187,22 @@ class Graph:
             The number of channels that the layers were given, if it is a choice.
         """
         inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
-        name = self._scope + name
-        if name in self._names:
-            raise ValueError(f"The graph has two nodes {name!r}: a family gives every node its own name.")
-        self._names.add(name)
+        place = f"{self._scope}{name}{self._case}"
+        full = place if self.relaxed else f"{self._scope}{name}"
+        if full in self._names:
+            raise ValueError(f"The graph has two nodes {full!r}: a family gives every node its own name.")
+        self._names.add(full)
+        for layer in layers:
+            if isinstance(layer, Routes):
+                for hyperparameter, values in layer.choices.items():
+                    self.note(hyperparameter, values)
         shapes: tuple[Shape, ...] = tuple(value.shape for value in inputs)
         parameters = macs = activations = 0
         for layer in layers:
             try:
                 account = layer.account(*shapes)
             except ArchitectureError as error:
-                raise ArchitectureError(f"{name}: {error}") from None
+                raise ArchitectureError(f"{full}: {error}") from None
             parameters, macs = parameters + account.parameters, macs + account.macs
             size = 1
             for length in account.shape:
@@ -169,10 +210,10 @@ class Graph:
             activations += size
             shapes = (account.shape,)
         reads = tuple(v.node for v in inputs)
-        self.nodes.append(Node(name, reads, tuple(layers), label, shapes[0], parameters, macs, activations))
+        self.nodes.append(Node(full, place, reads, tuple(layers), label, shapes[0], parameters, macs, activations))
         value = Value(len(self.nodes) - 1, shapes[0])
         if isinstance(width, Width):
-            return self.apply(f"{name[len(self._scope) :]}_width", value, [Mask(width.hyperparameter, width.choices)])
+            return self.apply(f"{name}_width", value, [Mask(width.hyperparameter, width.choices)])
         return value
 
     def add(self, name: str, values: Sequence[Value | None], label: str = "add") -> Value | None:
@@ -197,6 +238,7 @@ class Graph:
         hyperparameter: str,
         cases: Sequence[Case],
         name: str = "",
+        alike: bool = False,
     ) -> Value | None:
         """The value of the case that the hyperparameter selects; relaxed: all cases, weighted.
 
@@ -208,6 +250,9 @@ class Graph:
             for zeros.
         name : str
             Of the mixing node; by default the hyperparameter's.
+        alike : bool
+            Relaxed: of cases that may differ in shape or be impossible, only those remain that are alike in shape to
+            the one that the options select (the first, if they select none).
         """
         if not self.relaxed:
             value = self.options[hyperparameter]
@@ -216,8 +261,10 @@ class Graph:
                     return make()
             known = [v for values, _ in cases for v in values]
             raise ArchitectureError(f"{hyperparameter} has the value {value!r}; required: one of {known}")
-        made = [(tuple(values), make()) for values, make in cases]
-        self._note(hyperparameter, tuple(v for values, _ in made for v in values))
+        made = self._made(hyperparameter, cases, alike)
+        if hyperparameter in self.kept and len(made) == 1:
+            return made[0][1]
+        self.note(hyperparameter, tuple(v for values, _ in made for v in values))
         present = [(values, value) for values, value in made if value is not None]
         if not present:
             return None
@@ -228,6 +275,38 @@ class Graph:
             )
         mix = Mix(hyperparameter, self.choices[hyperparameter], tuple(values for values, _ in present))
         return self.apply(f"{name or hyperparameter}_mix", [value for _, value in present], [mix])
+
+    def select(self, hyperparameter: str, cases: Sequence[Case], name: str = "", alike: bool = False) -> Value:
+        """As :meth:`choose`, for cases that all make a value."""
+        value = self.choose(hyperparameter, cases, name, alike)
+        assert value is not None
+        return value
+
+    def _made(
+        self, hyperparameter: str, cases: Sequence[Case], alike: bool
+    ) -> list[tuple[tuple[Any, ...], Value | None]]:
+        """Values and what they make, of the cases that remain."""
+        kept = self.kept.get(hyperparameter)
+        if kept is not None:
+            left = [(tuple(v for v in values if v in kept), make) for values, make in cases]
+            return [(values, make()) for values, make in left if values]
+        if not alike:
+            return [(tuple(values), make()) for values, make in cases if values]
+        chosen = self.options.get(hyperparameter)
+        first = next((number for number, (values, _) in enumerate(cases) if chosen in values), 0)
+        made = {first: cases[first][1]()}
+        like = made[first]
+        for number, (_, make) in enumerate(cases):
+            if number != first:
+                try:
+                    value = make()
+                except ArchitectureError:
+                    continue  # impossible, where the selected case is possible
+                if (value and value.shape) == (like and like.shape):
+                    made[number] = value
+        found = [(tuple(cases[number][0]), made[number]) for number in sorted(made)]
+        self.kept[hyperparameter] = tuple(v for values, _ in found for v in values)
+        return found
 
     def optional(self, hyperparameter: str, value: Value | None) -> Value | None:
         """The value if the hyperparameter is "yes", nothing if it is "no"."""
@@ -243,10 +322,11 @@ class Graph:
         """
         if not self.relaxed or choices is None:
             return int(self.options[hyperparameter])
-        self._note(hyperparameter, tuple(choices))
+        self.note(hyperparameter, tuple(choices))
         return Width(hyperparameter, self.choices[hyperparameter])
 
-    def _note(self, hyperparameter: str, values: tuple[Any, ...]) -> None:
+    def note(self, hyperparameter: str, values: tuple[Any, ...]) -> None:
+        """The relaxed graph has a choice with these values."""
         known = self.choices.setdefault(hyperparameter, values)
         if set(known) != set(values):
             raise ValueError(f"{hyperparameter} has the values {known} in one place and {values} in another.")
@@ -254,7 +334,7 @@ class Graph:
     def loop(self, name: str, x: Value, cell: Graph, width: int) -> Value:
         """The states of a recurrent cell (a graph of its own) along the last axis of a value."""
         for hyperparameter, values in cell.choices.items():
-            self._note(hyperparameter, values)
+            self.note(hyperparameter, values)
         return self.apply(name, x, [Loop(cell, width)], "loop")
 
     # --- the whole ---------------------------------------------------------------------------------------------------
@@ -263,7 +343,7 @@ class Graph:
         return f"Graph({self.shape}, {[(node.inputs, node.layers) for node in self.nodes]})"
 
     def finish(self, value: Value, prune: bool = True) -> Graph:
-        """The graph with this output, without nodes that nothing reads (unless they shall count)."""
+        """The graph with this output, without nodes that nothing reads (unless they shall count) and their choices."""
         needed = {value.node, 0} if prune else set(range(len(self.nodes)))
         for number in range(len(self.nodes) - 1, -1, -1):
             if number in needed:
@@ -274,6 +354,8 @@ class Graph:
             for old in place
         ]
         self.result = place[value.node]
+        weighed = {name for node in self.nodes for name in node.weighed}
+        self.choices = {name: values for name, values in self.choices.items() if name in weighed}
         return self
 
     @property

@@ -15,6 +15,7 @@ from autonas.architectures.family import Section, architectural, image_view
 from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, Norm
 from autonas.architectures.operations import check_operations, classify, join
+from autonas.architectures.skeleton import stem
 from autonas.errors import OptionError
 
 __all__ = ["BATCHED", "SETTINGS", "construct", "edges", "space", "view"]
@@ -26,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "nodes": [4, 5],  # of each motif of these levels
     "merge": "concat",
     "channels": 16,
+    "largest": 0,  # see ``skeleton.STACK_SETTINGS``
     "stages": 3,
     "repeats": 1,
     "dropout": 0.0,
@@ -67,7 +69,7 @@ def space(settings: Mapping[str, Any]) -> Section:
 def construct(graph: Graph, n_outputs: int) -> Graph:
     """Stem, cells with a strided separable convolution after each stage but the last, classifier."""
     options, channels = graph.options, int(graph.options["channels"])
-    x = graph.apply("stem", graph.input, [Conv(channels, 3), Norm(), Activation()])
+    x = graph.apply("relu", stem(graph, channels), [Activation()])
     top = len(options["motifs"]) + 1
     for stage in range(1, int(options["stages"]) + 1):
         if stage > 1:

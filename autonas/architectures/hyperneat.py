@@ -3,18 +3,21 @@
 The genome is that of a compositional pattern producing network (CPPN): four coordinates to one weight for each of two
 layers, pixels to a hidden sheet and that to the outputs, which stand in a row.  Because weights depend on coordinates
 only, one genome fits images and hidden sheets of any resolution.  Left out: biases of the substrate.
+
+In the supernet ``resolution`` is relaxed; the rest is the genome, or makes one, and is fixed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autonas.architectures.family import Section, architectural, image_view, number
 from autonas.architectures.genomes import genome_of, projection
-from autonas.architectures.graph import Graph
+from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Flatten
 from autonas.architectures.layers_evolved import Painted
 from autonas.architectures.neatgenes import BIAS, HIDDEN, Net, check_functions, distances, parse, serialise
@@ -23,12 +26,11 @@ from autonas.architectures.substrate import INPUTS
 from autonas.errors import ArchitectureError
 
 __all__ = [
-    "BATCHED", "RELAXES", "SETTINGS", "construct", "crossover", "distances", "from_options", "initial", "mutate",
+    "BATCHED", "SETTINGS", "construct", "crossover", "distances", "from_options", "initial", "mutate",
     "space", "view",
 ]  # fmt: skip
 
 BATCHED = False
-RELAXES = False  # a genome has no choices
 LAYERS = 2
 SETTINGS: dict[str, Any] = {
     "resolutions": [3, 5, 7, 9],  # of the hidden sheet
@@ -98,13 +100,16 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
     options = graph.options
     if len(graph.shape) != 3:
         raise ArchitectureError(f"images (channels, height, width) were required, given {graph.shape}")
-    genome, side = genome_of(options, from_options), int(options["resolution"])
+    genome = genome_of(options, from_options)
     how = float(options["threshold"]), float(options["largest"])
     height, width = graph.shape[1:]
-    hidden = [
-        Flatten(),
-        Painted(genome, 0, (height, width), (side, side), *how),
-        Activation(str(options["activation"])),
-    ]
-    x = graph.apply("hidden", graph.input, hidden, "painted")
-    return graph.finish(graph.apply("output", x, [Painted(genome, 1, (side, side), (1, n_outputs), *how)], "output"))
+
+    def sheet(side: int) -> Value:
+        painted = Painted(genome, 0, (height, width), (side, side), *how)
+        with graph.case(side):
+            hidden = [Flatten(), painted, Activation(str(options["activation"]))]
+            x = graph.apply("hidden", graph.input, hidden, "painted")
+            return graph.apply("output", x, [Painted(genome, 1, (side, side), (1, n_outputs), *how)], "output")
+
+    cases = [((side,), partial(sheet, side)) for side in options["resolutions"]]
+    return graph.finish(graph.select("resolution", cases))

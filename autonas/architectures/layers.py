@@ -122,7 +122,12 @@ class Conv(Layer):
 
     def module(self, *shapes: Shape) -> nn.Module:
         (shape,) = shapes
-        return _torch_class("Conv", shape)(
+        kind = _torch_class("Conv", shape)
+        if self.stride == self.dilation == 2 and len(shape) == 3 and not self.valid:
+            from autonas.architectures.modules import EveryOtherConv
+
+            kind = EveryOtherConv
+        return kind(
             shape[0], self.out or shape[0], _each(self.kernel, shape), self.stride, self._padding(shape),
             self.dilation, self.groups or shape[0], self.bias,
         )  # fmt: skip

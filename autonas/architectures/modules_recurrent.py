@@ -8,6 +8,7 @@ from torch import Tensor, nn
 __all__ = ["Embed", "Loop"]
 
 BOUND = 10.0  # of every number of a state: cells that multiply what they remember would overflow after some steps
+INITIAL = 0.1  # standard deviation of new vectors; at torch's 1, chance outweighs what a few thousand texts teach
 UNKNOWN = 1  # as in the views of tokens, where 0 is padding
 
 
@@ -17,6 +18,8 @@ class Embed(nn.Module):
     def __init__(self, vocabulary: int, size: int) -> None:
         super().__init__()
         self.vectors = nn.Embedding(vocabulary + 2, size, padding_idx=0)
+        with torch.no_grad():
+            self.vectors.weight.mul_(INITIAL)
 
     def forward(self, x: Tensor) -> Tensor:
         """(rows, tokens) to (rows, size, tokens)."""

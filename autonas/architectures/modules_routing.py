@@ -1,13 +1,22 @@
-"""The module of :class:`autonas.architectures.layers_routing.Route`."""
+"""The modules of ``layers_routing``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Route"]
+from autonas.architectures.network import mixed
+
+__all__ = ["Route", "Routes"]
+
+
+def _shares(logits: Tensor, k: int) -> Tensor:
+    """(rows, experts) weights: those of the k largest logits of each row are positive and sum to 1."""
+    least = logits.topk(k, dim=1).values[:, -1:]
+    return torch.softmax(logits.masked_fill(logits < least, float("-inf")), dim=1)
 
 
 class Route(nn.Module):
@@ -38,9 +47,7 @@ class Route(nn.Module):
 
     def weights(self, x: Tensor) -> Tensor:
         """(rows, experts) weights of the experts: k of each row are positive and sum to 1."""
-        logits = self.gate(x.flatten(2).mean(2))
-        least = logits.topk(self.k, dim=1).values[:, -1:]
-        return torch.softmax(logits.masked_fill(logits < least, float("-inf")), dim=1)
+        return _shares(self.gate(x.flatten(2).mean(2)), self.k)
 
     def forward(self, x: Tensor) -> Tensor:
         """(rows, channels, ...) to (rows, out, ...)."""
@@ -59,3 +66,43 @@ class Route(nn.Module):
                 parts = parts.index_add(0, rows, made)
         assert parts is not None
         return parts
+
+
+class Routes(nn.Module):
+    """All modules that the experts may be, behind one gate.
+
+    Parameters
+    ----------
+    channels : int
+    experts : mapping of str to sequence of Module
+        By the hyperparameter of an expert: what it may be, in the order of its values.
+    k : str
+        The hyperparameter that says how many experts an example uses.
+    values : sequence of int
+        Of ``k``.
+    axes : int
+        Of a map, besides rows and channels.
+    """
+
+    def __init__(
+        self, channels: int, experts: Mapping[str, Sequence[nn.Module]], k: str, values: Sequence[int], axes: int
+    ) -> None:
+        super().__init__()
+        self.gate = nn.Linear(channels, len(experts))
+        self.experts = nn.ModuleList([nn.ModuleList(cases) for cases in experts.values()])
+        self.names, self.k, self.values = list(experts), k, tuple(values)
+        self.each = (-1, 1, *[1] * axes)
+
+    def forward(self, x: Tensor, mix: Mapping[str, Tensor]) -> Tensor:
+        """(rows, channels, ...) and the weights of all choices to (rows, out, ...)."""
+        logits = self.gate(x.flatten(2).mean(2))
+        shares = mixed((partial(_shares, logits, k), w) for k, w in zip(self.values, mix[self.k], strict=True))
+        total = None
+        for i, (name, cases) in enumerate(zip(self.names, self.experts.children(), strict=True)):
+            made = mixed((partial(case, x), w) for case, w in zip(cases.children(), mix[name], strict=True))
+            if made is not None and shares is not None:
+                part = made * shares[:, i].view(self.each)
+                total = part if total is None else total + part
+        if total is None:
+            raise ValueError(f"No value of {self.k}, or of {', '.join(self.names)}, has a weight.")
+        return total

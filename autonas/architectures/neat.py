@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 BATCHED = False
-RELAXES = False  # a genome has no choices
+RELAXES = False  # configurations say how a genome is drawn, and contain no choice about the architecture
 SETTINGS: dict[str, Any] = {
     "inputs": 16,  # of the genome; data with fewer leave the last of them unread
     "outputs": 10,

@@ -6,7 +6,8 @@ weights that need gradients it evaluates everything (Liu et al 2018b).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 
 from autonas.architectures.graph import Graph, Node
 from autonas.architectures.layers_recurrent import Loop
+from autonas.architectures.layers_routing import Routes
 from autonas.architectures.merges import Mask, Mix, Unread
 from autonas.errors import OptionError
 
-__all__ = ["GraphNetwork", "Supernet", "mask_of"]
+__all__ = ["GraphNetwork", "Supernet", "mask_of", "mixed"]
 
 
 def _module(node: Node, graph: Graph) -> nn.Module:
@@ -93,7 +95,19 @@ class Supernet(GraphNetwork):
         return _Weighted() if special else super()._make(node)
 
     def one_hot(self, config: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The weights of one configuration; a choice that is not active in it has no weight at all."""
+        """The weights of one configuration; a choice that is not active in it has no weight at all.
+
+        Raises
+        ------
+        OptionError
+            If the supernet does not contain it.
+        """
+        for name, kept in {**self.graph.kept, **self.choices}.items():
+            if name in config and config[name] not in kept:
+                raise OptionError(
+                    f"This supernet has {name} in {list(kept)}, given {config[name]!r}: other values change the shapes "
+                    "of what follows. Make a supernet with this value fixed."
+                )
         mix = {}
         for name, values in self.choices.items():
             mix[name] = torch.zeros(len(values))
@@ -143,17 +157,14 @@ class Supernet(GraphNetwork):
     ) -> Tensor:
         node = self.graph.nodes[number]
         if cases:
-            terms = [_scaled(values[i], w) for i, w in zip(inputs, cases, strict=True) if _counts(w)]
-            if terms:
-                return sum(terms[1:], start=terms[0])
-            return x.new_zeros((len(x), *node.shape))
+            total = mixed((partial(values.__getitem__, i), w) for i, w in zip(inputs, cases, strict=True))
+            return x.new_zeros((len(x), *node.shape)) if total is None else total
         if isinstance(node.layers[0], Mask):
             mask = mask_of(node.layers[0], mix[node.layers[0].hyperparameter], node.shape[0])
             return values[inputs[0]] * mask.view(1, -1, *[1] * (len(node.shape) - 1))
-        if isinstance(node.layers[0], Loop):
-            cell = node.layers[0].cell
-            looped: Tensor = getattr(self, node.name)(values[inputs[0]], {name: mix[name] for name in cell.choices})
-            return looped
+        if isinstance(node.layers[0], Loop | Routes):
+            inside: Tensor = getattr(self, node.name)(values[inputs[0]], {name: mix[name] for name in node.weighed})
+            return inside
         if isinstance(node.layers[0], Unread):
             return values[inputs[0]] * self._unread(node.layers[0], mix)
         found: Tensor = getattr(self, node.name)(*[values[i] for i in inputs])
@@ -170,6 +181,14 @@ def _counts(weight: Tensor) -> bool:
     return bool(weight.requires_grad or weight != 0)
 
 
-def _scaled(value: Tensor, weight: Tensor) -> Tensor:
-    """A weight of exactly one is not multiplied, so that one architecture is computed as it is alone."""
-    return value if not weight.requires_grad and weight == 1 else value * weight
+def mixed(terms: Iterable[tuple[Callable[[], Tensor], Tensor]]) -> Tensor | None:
+    """The sum of weighted values, of which only those are computed that count; None if none does.
+
+    A weight of exactly one is not multiplied, so that one architecture is computed as it is alone.
+    """
+    total: Tensor | None = None
+    for make, weight in terms:
+        if _counts(weight):
+            value = make() if not weight.requires_grad and weight == 1 else make() * weight
+            total = value if total is None else total + value
+    return total

@@ -2,8 +2,10 @@
 
 A name says kind and size: ``conv_3x3``, ``sep_conv_5x5`` (Chollet 2016), ``dil_conv_3x3`` (Yu & Koltun 2016),
 ``conv_1x7_7x1`` (Szegedy et al 2016), ``max_pool_3x3``, ``avg_pool_3x3``, ``identity``, ``none``, and the rarer
-``depthwise_3x3``, ``group_conv_3x3``, ``bottleneck_3x3``, ``res_conv_3x3``.  ``order`` says where normalisation and
-activation stand: cells have "pre" (activation, convolution, normalisation), chains "post".
+``depthwise_3x3``, ``group_conv_3x3``, and whole blocks: ``basic_3x3`` (two convolutions) and ``bottleneck_3x3`` (He et
+al 2016), ``group_bottleneck_3x3`` (its branches as groups; Xie et al 2017), ``dense_3x3`` (1x1, then 3x3; Huang et al
+2017).  ``order`` says where normalisation and activation stand: cells have "pre" (activation, convolution,
+normalisation), chains "post" (convolution first), dense networks "full" (normalisation, activation, convolution).
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from autonas.errors import ArchitectureError, unknown
 __all__ = ["KINDS", "check_operations", "classify", "join", "operation"]
 
 KINDS = (
-    "avg_pool", "bottleneck", "conv", "depthwise", "dil_conv", "group_conv", "identity", "max_pool", "none", "sep_conv",
+    "avg_pool", "basic", "bottleneck", "conv", "dense", "depthwise", "dil_conv", "group_bottleneck", "group_conv",
+    "identity", "max_pool", "none", "sep_conv",
 )  # fmt: skip
 _NAME = re.compile(r"([a-z]+(?:_[a-z]+)*?)((?:_\d+x\d+)*)")
 
@@ -55,9 +58,11 @@ def _parse(name: str) -> tuple[str, tuple[tuple[int, int], ...]]:
 
 
 def _unit(order: str, convs: Sequence[Layer], activation: str, affine: bool) -> list[Layer]:
-    """Convolutions with one normalisation and one activation, before or after."""
+    """Convolutions with one normalisation and one activation."""
     if order == "pre":
         return [Activation(activation), *convs, Norm(affine)]
+    if order == "full":
+        return [Norm(affine), Activation(activation), *convs]
     return [*convs, Norm(affine), Activation(activation)]
 
 
@@ -82,12 +87,12 @@ def operation(
     channels, out : int
         Channels that come in and that go out.
     stride : int
-    order : {"pre", "post"}
+    order : {"pre", "post", "full"}
     activation : str
     affine : bool
         Whether normalisations have weights.
     groups : int
-        Of a group convolution.
+        Of group convolutions and group bottlenecks.
     pool_norm : bool
         Whether a normalisation follows a pool, as in the shared weights of Liu et al 2018b.
     drop_path : float
@@ -150,8 +155,13 @@ def _layers(
         return [*unit(Conv(0, kernel, stride, groups=0)), *(unit(Conv(out, 1)) if channels != out else [])]
     if kind == "group_conv":
         return unit(Conv(out, kernel, stride, groups=groups))
-    middle = max(1, out // 4)
-    return [*unit(Conv(middle, 1)), *unit(Conv(middle, kernel, stride)), *unit(Conv(out, 1))]
+    if kind == "basic":
+        return [*unit(Conv(out, kernel, stride)), *unit(Conv(out, kernel))]
+    if kind == "dense":
+        return [*unit(Conv(4 * out, 1)), *unit(Conv(out, kernel, stride))]
+    # groups have few weights, so that as many give twice the channels (Xie et al 2017, table 1)
+    middle, groups = (max(1, out // 2), groups) if kind == "group_bottleneck" else (max(1, out // 4), 1)
+    return [*unit(Conv(middle, 1)), *unit(Conv(middle, kernel, stride, groups=groups)), *unit(Conv(out, 1))]
 
 
 def join(graph: Graph, name: str, x: Value, operation_name: str, out: Any, stride: int = 1, **how: Any) -> Value | None:

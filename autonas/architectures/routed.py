@@ -1,4 +1,7 @@
-"""Networks that choose their path by example: layers of different modules behind a gate (Ramachandran & Le 2018)."""
+"""Networks that choose their path by example: layers of different modules behind a gate (Ramachandran & Le 2018).
+
+In the supernet every module, and the number of modules that an example uses, is a choice behind one gate.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view, number
-from autonas.architectures.graph import Graph
+from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, Norm, Pool
-from autonas.architectures.layers_routing import Route
+from autonas.architectures.layers_routing import Expert, Route, Routes
 from autonas.architectures.operations import check_operations, classify, operation
 from autonas.errors import OptionError
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "construct", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "construct", "space", "view"]
 
 BATCHED = False
-RELAXES = False  # the weights of a gate are for a fixed list of modules
 SETTINGS: dict[str, Any] = {
     "layers": 3,
     "modules": 4,
@@ -48,8 +50,22 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
     for layer in range(1, int(options["layers"]) + 1):
         if layer > 1:
             x = graph.apply(f"pool_{layer}", x, [Pool("max", 2, 2)], "max_pool_2x2")
-        names = [str(options[f"module_{layer}_{m}"]) for m in range(1, int(options["modules"]) + 1)]
-        experts = tuple(tuple(operation(name, channels, channels) or ()) for name in names)
-        k = int(options[f"k_{layer}"])
-        x = graph.apply(f"route_{layer}", x, [Route(experts, k)], f"route_{k}_{'_'.join(names)}")
+        x = _route(graph, layer, x, channels)
     return classify(graph, graph.apply("final", x, [Norm(), Activation()]), n_outputs, float(options["dropout"]))
+
+
+def _route(graph: Graph, layer: int, x: Value, channels: int) -> Value:
+    modules = [f"module_{layer}_{m}" for m in range(1, int(graph.options["modules"]) + 1)]
+
+    def expert(name: str) -> Expert:
+        return tuple(operation(name, channels, channels) or ())
+
+    if graph.relaxed:
+        cases = tuple((name, expert(name)) for name in graph.options["operations"])
+        values = tuple(range(1, len(modules) + 1))
+        routes = Routes(tuple((module, cases) for module in modules), f"k_{layer}", values)
+        return graph.apply(f"route_{layer}", x, [routes])
+    names = [str(graph.options[module]) for module in modules]
+    k = int(graph.options[f"k_{layer}"])
+    route = Route(tuple(expert(name) for name in names), k)
+    return graph.apply(f"route_{layer}", x, [route], f"route_{k}_{'_'.join(names)}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autonas.architectures.graph import Graph, Value
-from autonas.architectures.layers import Activation, Conv, FactorisedReduce, Norm, Pool
+from autonas.architectures.layers import Activation, Conv, FactorisedReduce, Layer, Norm, Pool
 from autonas.architectures.operations import classify
 from autonas.errors import unknown
 
-__all__ = ["STACK_SETTINGS", "Cell", "preprocess", "stack"]
+__all__ = ["STACK_SETTINGS", "Cell", "preprocess", "stack", "stem"]
 
 Cell = Callable[[Sequence[Value], int, bool], Value]
 """``cell(inputs, channels, reduces) -> value``: one cell, its nodes named inside the current scope."""
@@ -25,6 +25,7 @@ STACK_SETTINGS: dict[str, Any] = {
     "skeleton": "two",
     "channels": 16,
     "stem_factor": 3,
+    "largest": 0,  # side of the map behind the stem at most, which halves it as often as that needs; 0: as it is
     "stages": 3,
     "repeats": 2,
     "cells": 0,
@@ -34,6 +35,17 @@ STACK_SETTINGS: dict[str, Any] = {
     "prune": True,  # leave out operations that nothing reads
 }
 """The settings of a skeleton, which a family takes over into its own."""
+
+
+def stem(graph: Graph, channels: int) -> Value:
+    """The input's first features: one convolution with its norm, or several with stride, down to ``largest``."""
+    largest, side, halvings = int(graph.options["largest"]), max(graph.input.spatial), 0
+    while largest and -(-side // 2**halvings) > largest:
+        halvings += 1
+    layers: list[Layer] = []
+    for _ in range(halvings - 1):
+        layers += [Conv(channels, 3, 2), Norm(), Activation()]
+    return graph.apply("stem", graph.input, [*layers, Conv(channels, 3, 2 if halvings else 1), Norm()])
 
 
 def preprocess(graph: Graph, name: str, x: Value, out: int, like: Value) -> Value:
@@ -69,12 +81,13 @@ def _reductions(options: Mapping[str, Any]) -> tuple[int, list[int]]:
 def stack(graph: Graph, cell: Cell, n_outputs: int) -> Graph:
     """Stem, cells and classifier around what ``cell`` makes.
 
-    Reads ``skeleton``, ``channels`` (of the first stage; every reduction doubles them), ``stem_factor``, ``stages``,
-    ``repeats`` (cells of a stage) or ``cells``, ``reductions``, ``final_norm`` and ``dropout``.
+    Reads ``skeleton``, ``channels`` (of the first stage; every reduction doubles them), ``stem_factor``, ``largest``
+    (see :func:`stem`), ``stages``, ``repeats`` (cells of a stage) or ``cells``, ``reductions``, ``final_norm`` and
+    ``dropout``.
     """
     options = graph.options
     channels = int(options["channels"])
-    x = graph.apply("stem", graph.input, [Conv(channels * int(options["stem_factor"]), 3), Norm()])
+    x = stem(graph, channels * int(options["stem_factor"]))
     if options["skeleton"] == "residual":
         x = _residual(graph, cell, x, channels)
     elif options["skeleton"] in ("two", "dense"):

@@ -2,11 +2,14 @@
 
 A node sums what it reads and applies one convolution.  A node that only gives reads the stage's input, one that only
 takes adds to the stage's output, and one that does neither is not there.
+
+The supernet relaxes all bits: what depends on several bits has the product of their weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from autonas.architectures.family import Section, architectural, image_view
@@ -14,10 +17,9 @@ from autonas.architectures.graph import Graph, Value
 from autonas.architectures.layers import Activation, Conv, Norm, Pool
 from autonas.architectures.operations import classify
 
-__all__ = ["BATCHED", "RELAXES", "SETTINGS", "bits", "construct", "space", "view"]
+__all__ = ["BATCHED", "SETTINGS", "bits", "construct", "space", "view"]
 
 BATCHED = False
-RELAXES = False  # a bit also decides what else its two nodes read and feed
 SETTINGS: dict[str, Any] = {"nodes": [3, 4, 5], "widths": [16, 32, 64], "kernel": 5, "dropout": 0.0}
 view = image_view
 
@@ -48,15 +50,43 @@ def _stage(graph: Graph, x: Value, stage: int, nodes: int, width: int) -> Value:
         layers = [Conv(width, kernel), Norm(), Activation()]
         return graph.apply(f"stage_{stage}_{name}", value, layers, f"conv_{kernel}x{kernel}")
 
-    edges = [(i, j) for i, j in bits(nodes) if graph.options[f"stage_{stage}_{i}_{j}"] == "yes"]
+    bit = f"stage_{stage}_{{}}_{{}}".format
     first = conv("input", x)
     values: dict[int, Value] = {}
-    for node in sorted({node for edge in edges for node in edge}):
-        reads = [values[i] for i, j in edges if j == node] or [first]
-        total = graph.add(f"stage_{stage}_node_{node}_add", reads)
+    ends: list[Value | None] = []
+    for node in range(1, nodes + 1):
+        before = {f"node_{node}_from_{i}": bit(i, node) for i in range(1, node)}
+        after = {f"node_{node}_to_{j}": bit(node, j) for j in range(node + 1, nodes + 1)}
+        reads = [graph.optional(bit(i, node), value) for i, value in values.items()]
+        total = graph.add(f"stage_{stage}_node_{node}_add", [*reads, _unless(graph, stage, before, first)])
         assert total is not None
         values[node] = conv(f"node_{node}", total)
-    ends = [value for node, value in values.items() if not any(i == node for i, _ in edges)] or [first]
-    total = graph.add(f"stage_{stage}_output_add", ends)
+        # a node that nobody reads is an end if it reads somebody
+        ends.append(_unless(graph, stage, after, _if_any(graph, stage, before, values[node])))
+    alone = {f"alone_{i}_{j}": bit(i, j) for i, j in bits(nodes)}
+    total = graph.add(f"stage_{stage}_output_add", [*ends, _unless(graph, stage, alone, first)])
     assert total is not None
     return conv("output", total)
+
+
+def _unless(graph: Graph, stage: int, which: Mapping[str, str], value: Value | None) -> Value | None:
+    """The value if none of the bits is set; bits by the name of the place where they count."""
+    for name, bit in which.items():
+        if value is not None:
+            value = graph.choose(
+                bit, [(("no",), partial(_it, value)), (("yes",), lambda: None)], f"stage_{stage}_{name}"
+            )
+    return value
+
+
+def _if_any(graph: Graph, stage: int, which: Mapping[str, str], value: Value) -> Value | None:
+    """The value if one of the bits is set."""
+    found: Value | None = None
+    for name, bit in which.items():
+        cases = [(("yes",), partial(_it, value)), (("no",), partial(_it, found))]
+        found = graph.choose(bit, cases, f"stage_{stage}_{name}_any")
+    return found
+
+
+def _it(value: Value | None) -> Value | None:
+    return value

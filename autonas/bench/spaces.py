@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from autonas.architectures.family import load_family
 from autonas.core.trial import Config
 from autonas.data.task import Problem
 from autonas.errors import ArchitectureError
@@ -24,7 +25,7 @@ from autonas.evaluators.benchmarks import Table, read_table
 from autonas.search_space.load import load_space
 from autonas.search_space.space import USUAL_SHAPES, SearchSpace
 
-__all__ = ["Sweep", "count_mismatches", "parameter_checks", "sweep"]
+__all__ = ["Sweep", "attempt", "count_mismatches", "parameter_checks", "sweep"]
 
 N_OUTPUTS, ROWS = 10, 4
 TOKENS = 8  # different ones in a made-up text
@@ -119,7 +120,7 @@ class Sweep:
     Attributes
     ----------
     built : int
-        Networks that were built, went forward and backward, and had a finite loss.
+        Networks that were built, went forward and backward, and had a finite loss and finite gradients.
     learners : int
         Learners that are no networks; they are made only.
     refused : int
@@ -162,24 +163,40 @@ def sweep(name: str, sample: int = 500, seed: int = 0) -> Sweep:
     start = time.perf_counter()
     space.sample(1000, seed)
     found.seconds_sampling = time.perf_counter() - start
-    shape = USUAL_SHAPES[space.modality]
     for config in space.sample(sample, seed):
-        try:
-            _try(space, config, shape, found)
-        except ArchitectureError:
-            found.refused += 1
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong is what the sweep is to show
-            found.failures.append(f"{name} {config}: {type(error).__name__}: {error}")
+        attempt(space, config, USUAL_SHAPES, found)
     return found
 
 
-def _try(space: SearchSpace, config: Config, shape: tuple[int, ...], found: Sweep) -> None:
+def attempt(space: SearchSpace, config: Config, shapes: Mapping[str, tuple[int, ...]], found: Sweep) -> None:
+    """Build a configuration, take it forward and backward, and note how that went.
+
+    Parameters
+    ----------
+    shapes : mapping
+        Shape of one example for each modality; a network for tables reads such also of a text or a series.
+    found : Sweep
+        Where it is noted.
+    """
+    try:
+        if space.kind_of(config) not in space.networks:
+            space.build(config, Problem("classification", N_OUTPUTS))
+            found.learners += 1
+        else:
+            _train(space, config, shapes, found)
+            found.built += 1
+    except ArchitectureError:
+        found.refused += 1
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong is what the sweep is to show
+        found.failures.append(f"{found.name} {config}: {type(error).__name__}: {error}")
+
+
+def _train(space: SearchSpace, config: Config, shapes: Mapping[str, tuple[int, ...]], found: Sweep) -> None:
     import torch
 
-    if space.kind_of(config) not in space.networks:
-        space.build(config, Problem("classification", N_OUTPUTS))
-        found.learners += 1
-        return
+    view = load_family(space.families[space.kind_of(config)]).view(space.options(config)).partition(":")[0]
+    reads = {"image": "image", "series": "series", "tokens": "text"}.get(view, "tabular")
+    shape = shapes[reads]
     with _timed(found.ms_dry_run):
         expected = space.dry_run(config, shape, N_OUTPUTS)
     with _timed(found.ms_build):
@@ -187,16 +204,17 @@ def _try(space: SearchSpace, config: Config, shape: tuple[int, ...], found: Swee
     parameters = sum(p.numel() for p in network.parameters())
     assert parameters == expected.parameters, f"{parameters} parameters, {expected.parameters} in the dry run"
     generator = torch.Generator().manual_seed(0)
-    text = space.modality == "text"
     size = (ROWS, *shape)
-    x = torch.randint(TOKENS, size, generator=generator) if text else torch.randn(size, generator=generator)
+    x = torch.randint(TOKENS, size, generator=generator) if reads == "text" else torch.randn(size, generator=generator)
     scores = network(x)
     scores = scores.mean(1) if scores.ndim == 3 else scores  # a network of several members predicts with each
     assert tuple(scores.shape) == (ROWS, N_OUTPUTS), f"output of shape {tuple(scores.shape)}"
     loss = torch.nn.functional.cross_entropy(scores, torch.arange(ROWS))
     loss.backward()
     assert math.isfinite(loss.item()), f"loss {loss.item()}"
-    found.built += 1
+    largest = [p.grad.abs().max().item() for p in network.parameters() if p.grad is not None]
+    assert all(map(math.isfinite, largest)), "a gradient that is not finite"
+    assert max(largest) > 0, "no weight has a gradient"
 
 
 @contextmanager

@@ -472,7 +472,7 @@ def sweep(name: str, n: int, seed: int, grow: str) -> int:
         new = loaded(child_graph, found.state)
         kind = changed.partition(":")[2].split("_")[0]
         if kind in ALWAYS.get(name, ()) and grows(config, changed, child[changed]):
-            shaken = kind == "branches" and config.get("residual:shake") == "yes"  # two are a mean, three a sum
+            shaken = kind == "branches" and config.get("shake") == "yes"  # two are a mean, three a sum
             assert found.exact or shaken, (changed, config[changed], child[changed], found.changed)
         if found.exact:
             exact += 1
