@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autonas.errors import OptionError, SpaceError
-from autonas.search_space.expand import Draft
+from autonas.search_space.draft import Draft
 from autonas.search_space.library import open_space
 from autonas.search_space.load import SpaceSummary, read_draft, summary
 from autonas.search_space.space import MODEL
@@ -47,6 +47,7 @@ def described(name: str | os.PathLike[str]) -> dict[str, Any]:
         **asdict(summary(name)),
         "families": draft.families,
         "settings": draft.settings,
+        "final": draft.final,
         "hyperparameters": list(draft.hyperparameters.values()),
         "conditions": list(draft.conditions.values()),
         "forbiddens": draft.forbiddens,
@@ -68,8 +69,10 @@ def space_tree(name: str | os.PathLike[str]) -> Tree:
     tree.add(f"{facts.modality}; {facts.n_hyperparameters} hyperparameters; {sizes}; {facts.citation}")
     nodes: dict[tuple[str, str], Tree] = {}
     for kind, family in draft.families.items():
-        settings = ", ".join(f"{key}: {_text(value)}" for key, value in draft.settings.get(kind, {}).items())
-        says = f"  family {family}" * (family != kind) + f"  {{{settings}}}" * bool(settings)
+        says = f"  family {family}" * (family != kind)
+        for words, given in (("", draft.settings), ("at the end ", draft.final)):
+            listed = ", ".join(f"{key}: {_text(value)}" for key, value in given.get(kind, {}).items())
+            says += f"  {words}{{{listed}}}" * bool(listed)
         nodes[MODEL, kind] = tree.add(Text.assemble((kind, "bold"), says))
     shared = [full for full in draft.hyperparameters if full != MODEL and ":" not in full]
     if shared:
@@ -82,8 +85,10 @@ def space_tree(name: str | os.PathLike[str]) -> Tree:
         parents = [parent for c in conditions for parent in mentioned(c) if parent != full]
         under = branches[parents[-1]] if parents else nodes[MODEL, kind]
         when = " and ".join(_condition(c) for c in conditions)
-        line = Text.assemble(short, (f"  {_range(draft.hyperparameters[full])}", "cyan"))
-        branches[full] = under.add(line + Text(f"  if {when}", "dim") if when else line)
+        only = ", ".join(_kinds(draft, full))
+        says = f"  of {only}" * bool(only) + f"  if {when}" * bool(when)
+        line = Text.assemble(short, (f"  {_range(draft.hyperparameters[full])}", "cyan"), (says, "dim"))
+        branches[full] = under.add(line)
     for clause in draft.forbiddens:
         tree.add(Text(f"never: {_condition(clause)}"))
     return tree
@@ -138,6 +143,14 @@ def _own_conditions(draft: Draft, full: str) -> Iterator[Spec]:
     for part in spec["conditions"] if spec.get("type") == "AND" else [spec]:
         if part and part.get("parent") != MODEL:
             yield part
+
+
+def _kinds(draft: Draft, full: str) -> list[str]:
+    """The kinds that have a hyperparameter of a fragment, where not all networks do."""
+    spec = draft.conditions.get(full, {})
+    model = spec["conditions"][0] if spec.get("type") == "AND" else spec
+    kinds = model.get("values", draft.networks) if model.get("parent") == MODEL else draft.networks
+    return [] if kinds == draft.networks else list(kinds)
 
 
 def _sizes(facts: SpaceSummary) -> tuple[float, float]:

@@ -6,8 +6,7 @@ Plain data only, so that spaces can be listed and described without ConfigSpace.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,48 +16,24 @@ from typing import Any, get_args
 from autonas.architectures.family import graph_module
 from autonas.data.task import Modality
 from autonas.errors import OptionError
-from autonas.search_space.library import open_fragment
-from autonas.search_space.size import log10_size
+from autonas.search_space.draft import Draft
+from autonas.search_space.fragments import add_conditions, add_hyperparameters, included
 from autonas.search_space.space import MODEL
-from autonas.search_space.spec import Spec, condition, conjunction, forbidden, hyperparameter, mentioned
+from autonas.search_space.spec import Spec, condition, conjunction, declared, forbidden, mentioned
 from autonas.search_space.strict import Document, near
 
-__all__ = ["Draft", "expand"]
+__all__ = ["expand"]
 
 _SECTION = ("hyperparameters", "conditions", "forbiddens")
-
-
-@dataclass
-class Draft:
-    """A space as it grows: everything with full names, conditions by their child."""
-
-    hyperparameters: dict[str, Spec] = field(default_factory=dict)
-    conditions: dict[str, Spec] = field(default_factory=dict)
-    forbiddens: list[Spec] = field(default_factory=list)
-    families: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    networks: list[str] = field(default_factory=list)
-
-    def drop(self, names: Collection[str]) -> set[str]:
-        """Remove hyperparameters and whatever depends on them; returns all names that are gone."""
-        gone = set(names)
-        while more := {child for child, c in self.conditions.items() if not gone.isdisjoint(mentioned(c))} - gone:
-            gone |= more
-        self.hyperparameters = {name: spec for name, spec in self.hyperparameters.items() if name not in gone}
-        self.conditions = {child: spec for child, spec in self.conditions.items() if child not in gone}
-        self.forbiddens = [clause for clause in self.forbiddens if gone.isdisjoint(mentioned(clause))]
-        return gone
-
-    @property
-    def log10_size(self) -> float:
-        """Decimal logarithm of the number of configurations."""
-        return log10_size(self.hyperparameters, self.conditions, self.forbiddens)
 
 
 def expand(doc: Document, folder: Path | None) -> Draft:
     """What a file means, fragments looked for in its folder first."""
     top = doc.mapping(
-        doc.data, "", ("name", "title", "modality", "kinds"), ("citation", "extends", "include", "only", "portfolio")
+        doc.data,
+        "",
+        ("name", "title", "modality", "kinds"),
+        ("citation", "extends", "fidelity", "include", "only", "portfolio"),
     )
     for key in ("name", "title", "citation"):
         if key in top:
@@ -76,7 +51,7 @@ def expand(doc: Document, folder: Path | None) -> Draft:
         path = f"kinds.{kind}"
         if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z_]\w*", kind):
             raise doc.error(path, f"a name of letters, digits and '_' was required, given {kind!r}.")
-        doc.mapping(section, path, (), ("family", "network", "settings", *_SECTION))
+        doc.mapping(section, path, (), ("family", "network", "settings", "final", *_SECTION))
         draft.families[kind] = doc.text(section.get("family", kind), f"{path}.family")
         if doc.boolean(section.get("network", False), f"{path}.network"):
             draft.networks.append(kind)
@@ -85,8 +60,10 @@ def expand(doc: Document, folder: Path | None) -> Draft:
         if family is not None:
             draft.settings[kind] = _settings(doc, section.get("settings", {}), f"{path}.settings", family.SETTINGS)
             _check_view(doc, family, draft.settings[kind], path)
-        elif "settings" in section:
-            raise doc.error(f"{path}.settings", f"the family {draft.families[kind]!r} has no settings.")
+            if "final" in section:
+                draft.final[kind] = _final(doc, section["final"], f"{path}.final", family, draft.settings[kind])
+        elif given := [key for key in ("settings", "final") if key in section]:
+            raise doc.error(f"{path}.{given[0]}", f"the family {draft.families[kind]!r} has no settings.")
         elif "hyperparameters" not in section:
             raise doc.error(path, "the key 'hyperparameters' is missing.")
     choices = list(kinds)
@@ -94,17 +71,21 @@ def expand(doc: Document, folder: Path | None) -> Draft:
         "name": MODEL, "type": "categorical", "choices": choices, "default_value": choices[0],
     }  # fmt: skip
 
-    shared: dict[str, Spec] = {}
-    for number, fragment in enumerate(doc.items(top.get("include", []), "include")):
-        if not draft.networks:
-            raise doc.error("include", "fragments serve the kinds that say `network: true`, and there is none.")
-        part = open_fragment(doc, fragment, f"include[{number}]", folder)
-        active: Spec = {"type": "IN", "parent": MODEL, "values": draft.networks}
-        shared.update(_add(part, part.data, "", draft, "", shared, active))
-    for kind, section in kinds.items():
-        active = {"type": "EQ", "parent": MODEL, "value": kind}
-        whole = _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
-        _add(doc, whole, f"kinds.{kind}", draft, f"{kind}:", shared, active)
+    sections = {
+        kind: _with_family(doc, section, f"kinds.{kind}", draft.families[kind], draft.settings.get(kind))
+        for kind, section in kinds.items()
+    }
+    own = {
+        kind: declared(doc, section["hyperparameters"], f"kinds.{kind}.hyperparameters", f"{kind}:")
+        for kind, section in sections.items()
+    }
+    parts = included(doc, draft, folder, _families())
+    shared = add_hyperparameters(draft, parts, own)
+    for specs in own.values():
+        draft.hyperparameters.update({spec["name"]: spec for spec in specs.values()})
+    shared = add_conditions(doc, draft, parts, shared, own)
+    for kind, section in sections.items():
+        _add_conditions(doc, section, kind, draft, own[kind], shared)
     _check_order(doc, draft)
     return draft
 
@@ -137,6 +118,16 @@ def _settings(doc: Document, raw: Any, path: str, known: dict[str, Any]) -> dict
         if isinstance(default, int | float) and not isinstance(default, bool) and value < 0:
             raise doc.error(where, f"a number >= 0 was required, given {value}.")
     return dict(given)
+
+
+def _final(doc: Document, raw: Any, path: str, family: ModuleType, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked settings of the last training; the found configurations must mean the same with them."""
+    given = _settings(doc, raw, path, family.SETTINGS)
+    searched = {**family.SETTINGS, **settings}
+    for key, value in given.items():
+        if family.space({**searched, key: value}) != family.space(searched):
+            raise doc.error(f"{path}.{key}", f"{key!r} changes what is searched: only sizes of networks can be final.")
+    return given
 
 
 def _choices(doc: Document, raw: Any, path: str, default: list[Any]) -> None:
@@ -173,41 +164,32 @@ def _with_family(
     return {**section, **{key: [*given[key], *derived.get(key, ())] for key in _SECTION}}
 
 
-def _add(
-    doc: Document, section: dict[str, Any], path: str, draft: Draft, prefix: str, shared: dict[str, Spec], active: Spec
-) -> dict[str, Spec]:
-    """Add one section to the draft; returns its hyperparameters by the names that the file uses."""
-    path = f"{path}." if path else ""
-    own: dict[str, Spec] = {}
-    for number, raw in enumerate(doc.items(section["hyperparameters"], f"{path}hyperparameters")):
-        spec = hyperparameter(doc, raw, f"{path}hyperparameters[{number}]")
-        name = spec["name"]
-        if name in own or (not prefix and name in (MODEL, *shared)):
-            raise doc.error(f"{path}hyperparameters[{number}].name", f"the name {name!r} is taken. Rename one of them.")
-        own[name] = {**spec, "name": prefix + name}
-        draft.hyperparameters[prefix + name] = own[name]
-
+def _add_conditions(
+    doc: Document, section: Mapping[str, Any], kind: str, draft: Draft, own: dict[str, Spec], shared: dict[str, Spec]
+) -> None:
+    """Add the conditions and forbidden clauses of a kind, whose names are its own and those of the fragments."""
+    path = f"kinds.{kind}"
     known = [*own, *shared]
 
     def resolve(name: str) -> Spec | None:
         return own.get(name) or shared.get(name)
 
     stated: dict[str, Spec] = {}
-    for number, raw in enumerate(doc.items(section.get("conditions", []), f"{path}conditions")):
-        where = f"{path}conditions[{number}]"
+    for number, raw in enumerate(doc.items(section.get("conditions", []), f"{path}.conditions")):
+        where = f"{path}.conditions[{number}]"
         spec = condition(doc, raw, where, resolve, known)
         child = spec["child"]
-        if child.removeprefix(prefix) not in own:
+        if child.removeprefix(f"{kind}:") not in own:
             raise doc.error(where, f"{child!r} is shared: only its own file can state when it is active.")
         if child in stated:
             raise doc.error(where, f"{child!r} has two conditions. Combine them with AND or OR.")
         stated[child] = spec
-    for number, raw in enumerate(doc.items(section.get("forbiddens", []), f"{path}forbiddens")):
-        draft.forbiddens.append(forbidden(doc, raw, f"{path}forbiddens[{number}]", resolve, known))
+    for number, raw in enumerate(doc.items(section.get("forbiddens", []), f"{path}.forbiddens")):
+        draft.forbiddens.append(forbidden(doc, raw, f"{path}.forbiddens[{number}]", resolve, known))
     for spec in own.values():
         name = spec["name"]
-        draft.conditions[name] = conjunction({**active, "child": name}, stated.get(name))
-    return own
+        active = {"type": "EQ", "parent": MODEL, "value": kind, "child": name}
+        draft.conditions[name] = conjunction(active, stated.get(name))
 
 
 @cache
@@ -217,7 +199,7 @@ def _families() -> list[str]:
     for folder, mark in (("training.learners", "\nLEARNER"), ("architectures", "\nBATCHED")):
         files = resources.files(f"autonas.{folder}").iterdir()
         found += [f.name.removesuffix(".py") for f in files if f.name.endswith(".py") and mark in f.read_text("utf-8")]
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _check_family(doc: Document, family: str, path: str) -> None:

@@ -17,7 +17,7 @@ from autonas.search_space.strict import Document
 
 __all__ = ["OWN", "extended"]
 
-OWN = (("name", "title", "extends"), ("citation", "kinds", "include", "only", "portfolio"))
+OWN = (("name", "title", "extends"), ("citation", "fidelity", "kinds", "include", "only", "portfolio"))
 """Keys of a file that extends another: required, and optional."""
 
 
@@ -66,11 +66,9 @@ def _kind(doc: Document, path: str, given: Any, base: Any) -> Any:
         return base
     own = doc.mapping(given, path, optional=given)
     merged = {**base, **own}
-    if "settings" in own:
-        merged["settings"] = {
-            **base.get("settings", {}),
-            **doc.mapping(own["settings"], f"{path}.settings", optional=own["settings"]),
-        }
+    for key in ("settings", "final"):
+        if key in own:
+            merged[key] = {**base.get(key, {}), **doc.mapping(own[key], f"{path}.{key}", optional=own[key])}
     for key, by in (("hyperparameters", "name"), ("conditions", "child")):
         if key not in own:
             continue

@@ -105,5 +105,4 @@ def open_fragment(doc: Document, name: Any, path: str, folder: Path | None) -> D
         raise doc.error(path, f"there is no file {name}.yaml in {where}. {near(name, fragment_names())}")
     if "fragment" not in part.data:
         raise doc.error(path, f"{name!r} is a whole space, no fragment. {near(name, fragment_names())}")
-    part.mapping(part.data, "", ("fragment", "hyperparameters"), ("conditions", "forbiddens"))
     return part

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from autonas.architectures.family import graph_module
+from autonas.core.fidelity import FidelityPlan, fidelity_plan
 from autonas.core.trial import Config
 from autonas.data.task import Kind
 from autonas.errors import ArchitectureError, OptionError, SpaceError, unknown
-from autonas.search_space.expand import Draft, expand
+from autonas.search_space.draft import Draft
+from autonas.search_space.expand import expand
 from autonas.search_space.library import is_packaged, open_space, space_names, whole
 from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
 from autonas.search_space.strict import Document, near
@@ -92,9 +94,9 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
         raise unknown("kind of task", kind, get_args(Kind))
     doc, draft = read_draft(name)
     dropped: set[str] = set()
-    only = _only(doc, draft)
+    stated = [*_only(doc, draft).items(), *draft.only.items()]
     if kind is not None:
-        dropped = draft.drop([name for other, names in only.items() if other != kind for name in names])
+        dropped = draft.drop([name for other, names in stated if other != kind for name in names])
     space = SearchSpace(
         _configspace(doc, draft),
         name=doc.text(doc.data["name"], "name"),
@@ -102,7 +104,9 @@ def load_space(name: str | os.PathLike[str], kind: Kind | None = None) -> Search
         modality=doc.data["modality"],
         families=draft.families,
         settings=draft.settings,
+        final=draft.final,
         networks=draft.networks,
+        fidelity=_fidelity(doc),
     )
     for choice in draft.families:
         try:
@@ -123,6 +127,13 @@ def read_draft(name: str | os.PathLike[str]) -> tuple[Document, Draft]:
     doc, folder = open_space(name)
     doc = whole(doc, folder)
     return doc, expand(doc, folder)
+
+
+def _fidelity(doc: Document) -> FidelityPlan:
+    try:
+        return fidelity_plan(doc.data.get("fidelity"))
+    except OptionError as error:
+        raise doc.error("fidelity", str(error)) from error
 
 
 def _only(doc: Document, draft: Draft) -> dict[str, list[str]]:

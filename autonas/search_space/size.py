@@ -2,7 +2,7 @@
 
 The count is a sum over all values of a product of factors: one says for a hyperparameter how many values it has where
 its condition holds (and one, "not active", elsewhere), one for a forbidden clause is 0 where it holds.  Hyperparameters
-are summed out one by one, the last first.  A continuous one counts as one value, its default.
+are summed out one by one, children before their parents.  A continuous one counts as one value, its default.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def log10_size(
     factors = [_activity(variables, name, conditions.get(name)) for name in variables]
     factors += [_allowed(variables, clause) for clause in forbiddens]
     total = 0.0
-    for name in reversed(variables):
+    for name in reversed(_parents_first(hyperparameters, conditions)):
         reading = [factor for factor in factors if name in factor.names]
         factors = [factor for factor in factors if name not in factor.names]
         names = tuple(dict.fromkeys(other for factor in reading for other in factor.names))
@@ -71,6 +71,16 @@ def log10_size(
         total += math.log10(most)  # so that nothing overflows
         factors.append(_Factor(tuple(other for other in names if other != name), summed / most))
     return total + sum(math.log10(float(factor.table)) for factor in factors)
+
+
+def _parents_first(hyperparameters: Mapping[str, Spec], conditions: Mapping[str, Spec]) -> list[str]:
+    waiting = {name: set(mentioned(conditions.get(name, {}))) - {name} for name in hyperparameters}
+    order: list[str] = []
+    while ready := [name for name, parents in waiting.items() if parents.isdisjoint(waiting)]:
+        order += ready
+        for name in ready:
+            del waiting[name]
+    return order
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autonas.architectures.family import compile_graph, graph_module, load_family
+from autonas.architectures.family import PIXELS, ShrunkFamily, compile_graph, graph_module, load_family
+from autonas.core.fidelity import FidelityPlan
 from autonas.core.trial import Config, Value, config_key
 from autonas.data.task import Problem
 from autonas.errors import ArchitectureError, SpaceError, unknown
@@ -41,12 +43,13 @@ if TYPE_CHECKING:
     from autonas.architectures.network import Supernet
     from autonas.search_space.table import Table
 
-__all__ = ["Build", "PortfolioEntry", "SearchSpace", "fixed_space", "make_learner"]
+__all__ = ["Build", "PortfolioEntry", "SearchSpace", "make_learner"]
 
 Build = Callable[[dict[str, Value], Problem, int, str], Learner]
 """``build(config, problem, seed, device)`` of a space that was made without a file."""
 
 MODEL = "model"
+EPOCHS = FidelityPlan()
 USUAL_SHAPES = {"image": (3, 32, 32), "series": (1, 128), "tabular": (16,), "text": (64,)}
 """Shape of one example by modality, where the data is not known yet."""
 
@@ -102,10 +105,14 @@ class SearchSpace:
         Family of each kind, the choices of the categorical ``model``.
     settings : mapping of str to mapping
         By kind: options of its family that are not searched.
+    final : mapping of str to mapping
+        By kind: the settings with which a network that was found is trained at the end (see ``augment``).
     networks : collection of str
         Kinds that are trained as networks.
     portfolio : sequence of PortfolioEntry
         Cheapest first.
+    fidelity : FidelityPlan
+        What a fidelity below 1 makes smaller; by default the number of epochs.
 
     Attributes
     ----------
@@ -125,8 +132,10 @@ class SearchSpace:
         modality: str = "tabular",
         families: Mapping[str, str] | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        final: Mapping[str, Mapping[str, Any]] | None = None,
         networks: Collection[str] = (),
         portfolio: Sequence[PortfolioEntry] = (),
+        fidelity: FidelityPlan = EPOCHS,
     ) -> None:
         _check(configspace)
         self.configspace = configspace
@@ -135,8 +144,10 @@ class SearchSpace:
         self.modality = modality
         self.families = dict(families or {})
         self.settings = {kind: dict(given) for kind, given in (settings or {}).items()}
+        self.final = {kind: dict(given) for kind, given in (final or {}).items()}
         self.networks = frozenset(networks)
         self.portfolio_entries = tuple(portfolio)
+        self.fidelity = fidelity
         self._build = build
 
     def __repr__(self) -> str:
@@ -147,12 +158,22 @@ class SearchSpace:
         """The expanded space as canonical JSON."""
         expanded = self.configspace.to_serialized_dict()
         parts = {key: expanded[key] for key in ("hyperparameters", "conditions", "forbiddens")}
+        if self.fidelity != EPOCHS:
+            parts["fidelity"] = self.fidelity.as_dict()
         return json.dumps({"families": self.families, "settings": self.settings, **parts}, sort_keys=True, default=str)
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the source, hexadecimal."""
         return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def with_fidelity(self, plan: FidelityPlan) -> SearchSpace:
+        """The same space with another plan of fidelities."""
+        found = copy(self)
+        for name in ("source", "hash"):
+            found.__dict__.pop(name, None)
+        found.fidelity = plan
+        return found
 
     @cached_property
     def table(self) -> Table:
@@ -510,35 +531,6 @@ class SearchSpace:
         return next((str(clause) for clause in clauses if clause.is_forbidden_vector(vector)), "")
 
 
-def fixed_space(
-    family: str, options: Mapping[str, Any], modality: str, changes: Mapping[str, Any] | None = None
-) -> SearchSpace:
-    """A space of one configuration: a network as it was found, with some options changed.
-
-    Raises
-    ------
-    OptionError
-        For a change of an option that neither the family nor the network has.
-    """
-    from ConfigSpace import ConfigurationSpace, Constant
-
-    module = graph_module(family)
-    known = {**(module.SETTINGS if module is not None else {}), **options}
-    for name in changes or {}:
-        if name not in known:
-            raise unknown(f"option of the family {family!r}", name, known)
-    configspace = ConfigurationSpace(space=[Constant(MODEL, family)])
-    return SearchSpace(
-        configspace,
-        name=family,
-        modality=modality,
-        families={family: family},
-        settings={family: {**options, **(changes or {})}},
-        networks=(family,),
-        portfolio=(PortfolioEntry({MODEL: family}, 1.0),),
-    )
-
-
 def make_learner(
     family: str, options: Mapping[str, Value], problem: Problem, seed: int = 0, device: str = "cpu"
 ) -> Learner:
@@ -549,7 +541,10 @@ def make_learner(
     if find_spec(f"autonas.architectures.{family}"):
         from autonas.training.network import NetworkLearner
 
-        return NetworkLearner(load_family(family), options, problem, seed, device)
+        module = load_family(family)
+        if PIXELS in options:
+            module = ShrunkFamily(module, int(options[PIXELS]))
+        return NetworkLearner(module, options, problem, seed, device)
     raise unknown("family", family, _families())
 
 
@@ -562,6 +557,7 @@ def _families() -> list[str]:
 def _check(configspace: ConfigurationSpace) -> None:
     """Refuse what ConfigSpace allows and a search cannot use."""
     from ConfigSpace import NotEqualsCondition
+    from ConfigSpace.forbidden import ForbiddenGreaterThanEqualsClause, ForbiddenLessThanEqualsClause
 
     for hyperparameter in configspace.values():
         for value in listed_values(hyperparameter) or ():
@@ -574,3 +570,14 @@ def _check(configspace: ConfigurationSpace) -> None:
                     f"ConfigSpace takes {part} as true where {part.parent.name!r} is not active. Use an InCondition "
                     "with the other values."
                 )
+    flawed = (ForbiddenLessThanEqualsClause, ForbiddenGreaterThanEqualsClause)
+    waiting = list(configspace.forbidden_clauses)
+    while waiting:
+        clause = waiting.pop()
+        waiting += getattr(clause, "components", ())
+        if isinstance(clause, flawed):
+            sign = "Less" if isinstance(clause, flawed[0]) else "Greater"
+            raise SpaceError(
+                f"ConfigSpace does not sample {clause} as it says. Use a ForbiddenOrConjunction of a "
+                f"Forbidden{sign}ThanClause and a ForbiddenEqualsClause."
+            )

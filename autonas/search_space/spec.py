@@ -7,12 +7,12 @@ space can be listed and expanded without importing ConfigSpace.  Left out of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from autonas.search_space.strict import Document, near, shown
 
-__all__ = ["Spec", "condition", "conjunction", "forbidden", "hyperparameter", "mentioned"]
+__all__ = ["Spec", "allows", "condition", "conjunction", "declared", "forbidden", "hyperparameter", "mentioned"]
 
 Spec = dict[str, Any]
 """A hyperparameter, condition or forbidden clause in ConfigSpace's dialect."""
@@ -81,7 +81,7 @@ def hyperparameter(doc: Document, raw: Any, path: str) -> Spec:
             weights = [doc.number(w, f"{path}.weights") for w in doc.items(spec["weights"], f"{path}.weights")]
             if len(weights) != len(values) or min(weights) < 0 or sum(weights) == 0:
                 raise doc.error(f"{path}.weights", f"{len(values)} numbers >= 0 were required, given {weights}.")
-        if "default_value" in spec and not _is_legal(spec, spec["default_value"]):
+        if "default_value" in spec and not allows(spec, spec["default_value"]):
             raise doc.error(f"{path}.default_value", f"one of {values} was required, given {spec['default_value']!r}.")
     elif kind == "constant":
         _values(doc, [spec["value"]], f"{path}.value")
@@ -107,7 +107,26 @@ def _check_range(doc: Document, spec: Spec, path: str) -> None:
         raise doc.error(f"{path}.default_value", f"a value in [{lower}, {upper}] was required, given {default}.")
 
 
-def _is_legal(spec: Spec, value: Any) -> bool:
+def declared(doc: Document, raw: Any, path: str, prefix: str = "", taken: Collection[str] = ()) -> dict[str, Spec]:
+    """Checked hyperparameters, with full names, by the names that the file uses.
+
+    Parameters
+    ----------
+    taken : collection of str
+        Names that they may not have.
+    """
+    found: dict[str, Spec] = {}
+    for number, item in enumerate(doc.items(raw, path)):
+        spec = hyperparameter(doc, item, f"{path}[{number}]")
+        name = spec["name"]
+        if name in found or name in taken:
+            raise doc.error(f"{path}[{number}].name", f"the name {name!r} is taken. Rename one of them.")
+        found[name] = {**spec, "name": prefix + name}
+    return found
+
+
+def allows(spec: Spec, value: Any) -> bool:
+    """Whether a hyperparameter can have a value."""
     if "lower" in spec:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = spec["type"] == "uniform_float" or isinstance(value, int)
@@ -124,7 +143,7 @@ def _reference(doc: Document, name: Any, path: str, resolve: Resolve, known: lis
 
 
 def _value(doc: Document, value: Any, path: str, spec: Spec) -> Any:
-    if not _is_legal(spec, value):
+    if not allows(spec, value):
         allowed = f"a value in [{spec['lower']}, {spec['upper']}]" if "lower" in spec else f"one of {_finite(spec)}"
         raise doc.error(path, f"{spec['name']!r} never has the value {value!r}. Required: {allowed}.")
     return value
@@ -206,7 +225,11 @@ def forbidden(doc: Document, raw: Any, path: str, resolve: Resolve, known: list[
     if kind == "IN":
         values = _values(doc, spec["values"], f"{path}.values")
         return {"type": kind, "name": target["name"], key: [_value(doc, v, f"{path}.{key}", target) for v in values]}
-    return {"type": kind, "name": target["name"], key: _value(doc, spec["value"], f"{path}.value", target)}
+    clause = {"name": target["name"], key: _value(doc, spec["value"], f"{path}.value", target)}
+    if kind in ("CLAUSE_LE", "CLAUSE_GE"):  # ConfigSpace samples the one as the other, and prints at each use of it
+        strict = {"type": f"{kind[:-1]}T", **clause}
+        return {"type": "OR", "clauses": [strict, {"type": "EQUALS", **clause}]}
+    return {"type": kind, **clause}
 
 
 def mentioned(spec: Spec) -> Iterator[str]:

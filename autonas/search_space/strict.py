@@ -126,6 +126,10 @@ class Document:
         other.__dict__.update(data=data, label=label, inherited=inherited, _lines=lines)
         return other
 
+    def states(self, path: str) -> bool:
+        """Whether a key stands in this file itself, and not in one that it extends."""
+        return path in self._lines
+
     def error(self, path: str, message: str) -> SpaceError:
         """The error that names the file, the line and the key."""
         known = re.sub(r" \([^)]*\)", "", path)  # without the names that make it readable

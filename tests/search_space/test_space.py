@@ -169,3 +169,15 @@ def test_what_a_search_cannot_use_is_refused():
 )
 def test_portfolio_entry_holds(when, facts, holds):
     assert PortfolioEntry({}, 0.1, when).holds(facts) is holds
+
+
+@pytest.mark.parametrize("sign", ["Less", "Greater"])
+def test_clauses_that_configspace_does_not_sample_as_they_say_are_refused(sign):
+    from ConfigSpace import forbidden
+
+    configspace = ConfigurationSpace({"a": (1, 5), "b": (1, 5)})
+    a = configspace["a"]
+    flawed = getattr(forbidden, f"Forbidden{sign}ThanEqualsClause")(a, 1 if sign == "Less" else 5)
+    configspace.add(forbidden.ForbiddenAndConjunction(flawed, forbidden.ForbiddenEqualsClause(configspace["b"], 5)))
+    with pytest.raises(SpaceError, match=f"ForbiddenOrConjunction of a Forbidden{sign}ThanClause"):
+        SearchSpace(configspace)
