@@ -6,45 +6,33 @@ hand predictions back in the person's own labels and shapes.
 
 from __future__ import annotations
 
-import numbers
 import os
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.exceptions import NotFittedError
+from sklearn.base import ClassifierMixin, RegressorMixin
 
-import autonas
-from autonas.core.audit import RungCorrelation, audit, summary
+from autonas.core.audit import audit, summary
 from autonas.core.clock import Clock
-from autonas.core.objective import get_metric
-from autonas.data.arrays import ImagePreprocessor
+from autonas.core.goals import Goals, get_goals
 from autonas.data.prepare import prepare
-from autonas.data.task import Kind, Modality
+from autonas.data.task import Kind
 from autonas.ensemble import SIZE
-from autonas.errors import AutoNASError, DataError, ModelError, OptionError, unknown
-from autonas.evaluators import check_evaluator
-from autonas.fitting import JOURNAL, Fit, Options, fit
+from autonas.errors import ModelError
+from autonas.evaluators.costs import check_costs
+from autonas.fitted import Fitted, read_folder
+from autonas.fitting import Fit, Options, fit
 from autonas.model import Model
-from autonas.run.journal import Journal
+from autonas.options import DEFAULT_SECONDS, check_options, seconds_of, seed_of, space_of, workers_of
 from autonas.run.progress import Progress
-from autonas.search_space.load import load_space
-from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
 
 __all__ = ["DEFAULT_SECONDS", "AutoNASClassifier", "AutoNASRegressor", "load"]
 
-DEFAULT_SECONDS = 240.0
-_MODALITIES = ("auto", *get_args(Modality))
 
-
-class UnfittedError(AutoNASError, NotFittedError):
-    """A prediction was asked of an estimator that has not been fitted."""
-
-
-class _AutoNAS(BaseEstimator):
+class _AutoNAS(Fitted):
     _kind: Kind
 
     def __init__(
@@ -54,6 +42,8 @@ class _AutoNAS(BaseEstimator):
         strategy: Any = "auto",
         evaluator: Any = "train",
         metric: Any = None,
+        objectives: Any = None,
+        fidelity: Any = None,
         time_limit: Any = None,
         n_trials: Any = None,
         trial_time_limit: Any = None,
@@ -71,6 +61,8 @@ class _AutoNAS(BaseEstimator):
         self.strategy = strategy
         self.evaluator = evaluator
         self.metric = metric
+        self.objectives = objectives
+        self.fidelity = fidelity
         self.time_limit = time_limit
         self.n_trials = n_trials
         self.trial_time_limit = trial_time_limit
@@ -113,13 +105,13 @@ class _AutoNAS(BaseEstimator):
         AutoNASError
             What was wrong with the data or the options, before any search starts.
         """
-        limit = self._limit()
+        limit = seconds_of(self.time_limit, self.n_trials, self.trial_time_limit)
         clock = Clock(limit)
-        self._check_options()
+        check_options(self.modality, self.ensemble_size, self.evaluator)
         modality = self.modality
         if isinstance(X, os.PathLike) or (isinstance(X, str) and modality != "text"):
-            (X, y), modality = _read_folder(X, y, self._kind), "image"
-        seed = _seed(self.random_state, self.workdir)
+            (X, y), modality = read_folder(X, y, self._kind), "image"
+        seed = seed_of(self.random_state, self.workdir)
         task = prepare(
             X,
             y,
@@ -133,177 +125,29 @@ class _AutoNAS(BaseEstimator):
             y_val=y_val,
             seed=seed,
         )
-        metric = get_metric(self.metric, self._kind, task.classes)
-        space = self._space(task.problem.modality)
-        make_strategy(self.strategy, space, (metric.name,))  # an unknown one ends here; no backend is imported
+        goals = get_goals(self.objectives, self.metric, self._kind, task.classes)
+        space = space_of(self.space, task.problem.modality, self._kind, self.fidelity)
+        check_costs(goals, space)
+        make_strategy(self.strategy, space, goals.losses)  # an unknown one ends here; no backend is imported
         options = Options(
             space=space,
             strategy=self.strategy,
             evaluator=self.evaluator,
-            metric=metric,
+            goals=goals,
             n_trials=self.n_trials,
             trial_time_limit=self.trial_time_limit,
             ensemble_size=self.ensemble_size,
             device=self.device,
-            n_jobs=_workers(self.n_jobs),
+            n_jobs=workers_of(self.n_jobs),
             workdir=None if self.workdir is None else str(self.workdir),
             seed=seed,
         )
-        with Progress(limit, self.n_trials, metric, self.verbose) as progress:
-            progress.say(_describe(task, metric.name, X_val is not None))
+        with Progress(limit, self.n_trials, goals.metric, self.verbose) as progress:
+            progress.say(_describe(task, goals, X_val is not None))
             outcome = fit(task, options, clock, progress)
-            progress.done(_summary(outcome, metric.name))
+            progress.done(_summary(outcome, goals))
         self._keep(outcome, task.problem.modality, task.n_features, getattr(X, "columns", ()))
         return self
-
-    def _limit(self) -> float | None:
-        for name in ("time_limit", "trial_time_limit"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value, numbers.Real) and value > 0):
-                raise OptionError(f"{name} must be a positive number of seconds or None, not {value!r}.")
-        if self.n_trials is not None and not (_is_number(self.n_trials, numbers.Integral) and self.n_trials > 0):
-            raise OptionError(f"n_trials must be a positive whole number or None, not {self.n_trials!r}.")
-        if self.time_limit is None:
-            return None if self.n_trials is not None else DEFAULT_SECONDS
-        return float(self.time_limit)
-
-    def _check_options(self) -> None:
-        if self.modality not in _MODALITIES:
-            raise unknown("modality", self.modality, _MODALITIES)
-        if not (_is_number(self.ensemble_size, numbers.Integral) and self.ensemble_size > 0):
-            raise OptionError(f"ensemble_size must be a positive whole number, not {self.ensemble_size!r}.")
-        check_evaluator(self.evaluator)
-
-    def _space(self, modality: str) -> SearchSpace:
-        if isinstance(self.space, SearchSpace):
-            space = self.space
-        else:
-            space = load_space(modality if self.space == "auto" else self.space, self._kind)
-        if space.modality != modality:
-            raise OptionError(
-                f"The space {space.name!r} is for {space.modality} data, but these are {modality} data. "
-                "Choose another space, or force modality=."
-            )
-        return space
-
-    def _keep(self, outcome: Fit, modality: str, n_features: int, names: Any) -> None:
-        self.model_: Model = outcome.model
-        self.trials_ = outcome.trials
-        self.fidelity_audit_: list[RungCorrelation] = audit(outcome.trials)
-        self.leaderboard_: pd.DataFrame = outcome.leaderboard
-        self.best_config_ = outcome.best_config
-        self.best_score_ = outcome.best_score
-        self.modality_ = modality
-        self.n_features_in_ = n_features
-        if len(names) and all(isinstance(n, str) for n in names):
-            self.feature_names_in_ = np.asarray(names, dtype=object)
-        if outcome.model.classes is not None:
-            self.classes_ = outcome.model.classes
-
-    def _scores(self, X: Any) -> np.ndarray:
-        self._check_fitted()
-        if isinstance(X, os.PathLike) or (isinstance(X, str) and self.modality_ == "image"):
-            X = _read_like(X, self.model_)
-        return self.model_.predict(X)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise UnfittedError(f"This {type(self).__name__} is not fitted yet. Call fit(X, y), or load a saved model.")
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of plain arrays and JSON (:func:`load` reads it)."""
-        self._check_fitted()
-        plain = {k: v if _is_plain(v) else None for k, v in self.get_params(deep=False).items()}
-        self.model_.about = {
-            "estimator": type(self).__name__,
-            "parameters": plain,
-            "leaderboard": self.leaderboard_.astype(object).where(self.leaderboard_.notna(), None).to_dict("records"),
-            "best_config": self.best_config_,
-            "best_score": self.best_score_,
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
-        }
-        self.model_.save(Path(folder))
-
-    def prepare(self, X: Any) -> np.ndarray:
-        """New data as the array that the exported network reads."""
-        self._check_fitted()
-        member = self.model_.network()
-        return np.asarray(self.model_.preprocessor.view(member.learner.view, self.model_.preprocessor.check(X)))
-
-    def export_source(self, path: str | os.PathLike[str]) -> Path:
-        """Write the best network of the model as plain PyTorch source.
-
-        Parameters
-        ----------
-        path : str or path
-            Ends in ``.py``; the weights go into a file beside it.
-
-        Returns
-        -------
-        path of the weights, with the suffix ``.pt``.
-
-        Raises
-        ------
-        OptionError
-            If the model holds no network, or one that is no fixed sequence of operations.
-
-        Notes
-        -----
-        The file imports torch only.  Its ``load()`` gives a module from what :meth:`prepare` makes of the data to
-        class probabilities, or values in the target's own units, calibrated as in the model.
-        """
-        from autonas.export import write_source
-
-        self._check_fitted()
-        path = Path(path)
-        if path.suffix != ".py":
-            raise OptionError(f"A path that ends in .py was required, given {str(path)!r}.")
-        member = self.model_.network()
-        title = f"The network {member.family!r} that AutoNAS found."
-        return write_source(member.learner, member.temperature, path, title, autonas.__version__)
-
-    def export_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write the best network of the model as an ONNX file, with one input ``x`` (see :meth:`prepare`).
-
-        Raises
-        ------
-        OptionError
-            If the model holds no network, or the packages for ONNX are not installed.
-        """
-        from autonas.export import write_onnx
-
-        self._check_fitted()
-        member = self.model_.network()
-        write_onnx(member.learner, member.temperature, Path(path))
-
-    def augment(self, X: Any, y: Any, *, time_limit: float | None = None, **settings: Any) -> Self:
-        """Train the architecture of the best network anew, larger or on other data (Zoph et al 2018).
-
-        Parameters
-        ----------
-        X, y : array-like
-            The same data, or other data of the same modality.
-        time_limit : float, optional
-            Seconds; None: until the schedule ends.
-        **settings
-            What is to differ: settings of the family (``channels=36, repeats=6``) and training hyperparameters
-            (``epochs=200``).
-
-        Returns
-        -------
-        A new fitted estimator with this one network.
-
-        Raises
-        ------
-        OptionError
-            If the model holds no network, or for a setting that its family does not have.
-        """
-        self._check_fitted()
-        space = self.model_.network().alone(self.modality_, settings)
-        parameters = {**self.get_params(deep=False), "space": space, "n_trials": 1, "ensemble_size": 1}
-        found = type(self)(**{**parameters, "time_limit": time_limit, "workdir": None, "modality": self.modality_})
-        return found.fit(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -328,6 +172,20 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
     metric : str, callable or None
         What is optimised; None: log_loss in classification, rmse in regression.  Also any scikit-learn
         scorer, by name or as ``scorer(estimator, X, y)``.
+    objectives : list of str or None
+        More than one thing to minimise, and limits: names of metrics (the first takes the place of ``metric``) and of
+        costs, and comparisons such as ``"n_params < 1e6"``.  Costs of networks, known before training: ``n_params``,
+        ``macs``, ``memory``; of any model: ``latency``, ``batch_latency``, ``train_seconds``, ``disk_bytes`` (what each
+        counts: ``autonas.core.goals.COSTS``).  With limits alone the ensemble as a whole keeps to them; with several
+        objectives the model is the one trial of the Pareto front that is best by the first of them.
+    fidelity : mapping of str to (lowest, 1), or None
+        What cheap evaluations make smaller, for strategies that use them ("hyperband(smac)", "asha", ...): one or more
+        of ``epochs``, ``data`` (rows), ``resolution``, ``width``, ``depth``, ``folds`` as shares of a full evaluation,
+        and ``seconds`` of training as (fewest, most): ``{"epochs": [0.11, 1], "data": [0.25, 1]}``.  Promotions go on
+        from the checkpoint where epochs and seconds alone change, else they train anew.  A fidelity is a share of the
+        full cost (resolution and width count squared), and brackets go up by a factor of 3 from the product of the
+        lowest shares.  None: as the space says, or epochs.  A fidelity whose ranks the next one does not bear out is no
+        longer used (``fidelity_audit_``).
     time_limit : float or None
         Seconds of the whole fit, imports included.  With neither this nor ``n_trials``: 240.
     n_trials : int or None
@@ -362,6 +220,9 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
         Configuration of the best single trial.
     best_score_ : float
         Validation score of the ensemble, in the metric's own direction.
+    pareto_front_ : DataFrame
+        With ``objectives``: the trials that no other one beats in all of them, the best by the first one on top;
+        ``select(trial)`` gives the estimator with the model of another.
     trials_ : list of Trial
     fidelity_audit_ : list of RungCorrelation
         How low fidelities ranked as higher ones did, if the strategy used any.
@@ -416,78 +277,26 @@ def load(folder: str | os.PathLike[str]) -> AutoNASClassifier | AutoNASRegressor
         estimator = kinds[about["estimator"]](**about["parameters"])
         board = pd.DataFrame(about["leaderboard"])
         score = about["best_score"]
-        outcome = Fit(model, [], board.fillna(np.nan), about["best_config"], score)
+        front = None if about.get("pareto_front") is None else pd.DataFrame(about["pareto_front"])
+        outcome = Fit(model, [], board.fillna(np.nan), about["best_config"], score, front)
         estimator._keep(outcome, model.problem.modality, about["n_features_in"], about["feature_names_in"])  # noqa: SLF001 - its own class
     except (KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Use another copy, or fit again.") from error
     return estimator
 
 
-def _read_folder(folder: Any, y: Any, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
-    """Images and classes of a folder that was given as X."""
-    from autonas.data.images import read_images
-
-    if y is not None or kind == "regression":
-        raise DataError(
-            f"X is a path ({folder}), which stands for images in class folders: the folders are the classes, so there "
-            "is no y, and no regression. For another target use autonas.read_images and pass arrays; texts are a list."
-        )
-    return read_images(folder)
-
-
-def _read_like(folder: Any, model: Model) -> np.ndarray:
-    """Images of a folder (with or without class folders, by sorted paths) as the model reads them."""
-    from autonas.data.images import find_images, load_like
-
-    if not isinstance(model.preprocessor, ImagePreprocessor):
-        raise DataError(
-            f"X is a path ({folder}), but the model is of {model.problem.modality} data: read the file first."
-        )
-    return load_like(find_images(folder), model.preprocessor.layout)
-
-
-def _seed(random_state: Any, workdir: Any) -> int:
-    """The seed as a number; without one, a search on disk goes on with its own."""
-    if _is_number(random_state, numbers.Integral):
-        return int(random_state)
-    if random_state is None and workdir is not None and (Path(workdir) / JOURNAL).exists():
-        with Journal.read(Path(workdir) / JOURNAL) as journal:
-            return int(journal.meta["seed"])
-    from sklearn.utils import check_random_state
-
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _workers(n_jobs: Any) -> int:
-    if n_jobs is None:
-        return 1
-    if not _is_number(n_jobs, numbers.Integral) or n_jobs == 0:
-        raise OptionError(f"n_jobs must be a positive number, or -1 for all cores, not {n_jobs!r}.")
-    if n_jobs > 0:
-        return int(n_jobs)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores + 1 + int(n_jobs))
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    """Whether an option is a number of that kind; True and False are none."""
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-def _describe(task: Any, metric: str, own_validation: bool) -> str:
+def _describe(task: Any, goals: Goals, own_validation: bool) -> str:
     problem = task.problem
     what = f"{problem.n_outputs} classes" if problem.kind == "classification" else "regression"
+    aims = ", ".join(goals.stated or goals.objectives)
     checked = "your validation set" if own_validation else f"{len(task.folds)} fits on shared folds"
-    return f"{task.preprocessor.summary} {what.capitalize()}, optimising {metric}; validation: {checked}."
+    return f"{task.preprocessor.summary} {what.capitalize()}, optimising {aims}; validation: {checked}."
 
 
-def _summary(outcome: Fit, metric: str) -> str:
+def _summary(outcome: Fit, goals: Goals) -> str:
     done = sum(t.ok for t in outcome.trials)
     used = int((outcome.leaderboard["weight"].iloc[1:] > 0).sum())
     audited = summary(audit(outcome.trials))
+    front = f"; a Pareto front of {len(outcome.front)} models" if goals.several else ""
     ranks = f". Lower fidelities: {audited}" if audited else ""
-    return f"Validation {metric} {outcome.best_score:.5g} by {used} of {done} trained models{ranks}"
+    return f"Validation {goals.metric.name} {outcome.best_score:.5g} by {used} of {done} trained models{front}{ranks}"

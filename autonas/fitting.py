@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,22 @@ import numpy as np
 
 import autonas
 from autonas.core.clock import Clock
+from autonas.core.goals import Goals
 from autonas.core.objective import Metric
 from autonas.core.state import load_state
 from autonas.core.trial import Trial
 from autonas.data.prepare import data_hash
 from autonas.data.task import Task
 from autonas.ensemble import Ensemble, fit_ensemble
+from autonas.ensemble.fit import STACK_MEMBERS
 from autonas.errors import AutoNASError
 from autonas.evaluators import make_evaluator
+from autonas.evaluators.costs import Costed
 from autonas.evaluators.train import LEARNER_FILE, PREDICTIONS_FILE
+from autonas.leaderboard import front_of, front_table, leaderboard
 from autonas.model import Member, Model
+from autonas.run._compose import composed, taken
+from autonas.run._front import KeepsFront
 from autonas.run.checkpoints import Checkpoints
 from autonas.run.executors import Executor, InProcess, Pool
 from autonas.run.journal import Journal
@@ -43,7 +49,8 @@ __all__ = ["JOURNAL", "Fit", "Options", "fit"]
 JOURNAL = "journal.db"
 QUOTA_BYTES = 4 * 2**30
 FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
-_IDENTITY = ("space", "data", "metric", "kind", "seed", "evaluator")
+REASONS = 3  # of failures that an error names
+_IDENTITY = ("space", "data", "metric", "objectives", "kind", "seed", "evaluator")
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Options:
     space: SearchSpace
     strategy: Any
     evaluator: Any
-    metric: Metric
+    goals: Goals
     n_trials: int | None
     trial_time_limit: float | None
     ensemble_size: int
@@ -61,6 +68,11 @@ class Options:
     n_jobs: int
     workdir: str | None
     seed: int
+
+    @property
+    def metric(self) -> Metric:
+        """The main one."""
+        return self.goals.metric
 
 
 @dataclass
@@ -72,6 +84,8 @@ class Fit:
     leaderboard: pd.DataFrame
     best_config: dict[str, Any]
     best_score: float
+    pareto_front: pd.DataFrame | None = None
+    front: dict[int, Model] = field(default_factory=dict)
 
 
 def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
@@ -100,22 +114,27 @@ def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
         progress.phase("combining the models")
         usable = [t for t in trials if t.ok and t.checkpoint is not None]
         if not usable:
-            reasons = "; ".join(dict.fromkeys(t.result.error for t in trials if t.result.error)) or "no time for one"
-            raise AutoNASError(
-                f"No model could be trained ({len(trials)} trials): {reasons}. Give more time, or another space."
-            )
-        members = _candidates(usable)
+            raise _nothing(trials)
+        goals = options.goals
+        front = front_of(usable, goals) if goals.stated else []
+        members = front[:1] if goals.several else _within_limits(_candidates(usable), goals)
+        size = _size(options)
         try:
-            ensemble = _combine(members, task, options, Clock(None) if clock.seconds is None else clock.part(0.8))
+            part = Clock(None) if clock.seconds is None else clock.part(0.8)
+            ensemble = _combine(members, task, options, part, size)
         except KeyboardInterrupt:
             progress.say("Interrupted: taking the best single model.")
             ensemble = _combine(members, task, options, Clock(None), size=1)
         model = _assemble(members, ensemble, task, options.space)
-        board = _leaderboard(trials, members, ensemble, options)
-        best = min(usable, key=lambda t: (-t.proposal.fidelity, t.loss))
+        board = leaderboard(trials, members, ensemble, goals, options.space)
+        best = front[0] if front else min(usable, key=lambda t: (-t.proposal.fidelity, t.loss))
         # without a folder of the person's own, the checkpoints end here
         kept = trials if options.workdir else [Trial(t.id, t.proposal, t.result, None) for t in trials]
-        return Fit(model, kept, board, dict(best.config), options.metric.to_score(ensemble.loss))
+        outcome = Fit(model, kept, board, dict(best.config), options.metric.to_score(ensemble.loss))
+        if front:
+            outcome.pareto_front = front_table(front, goals, options.space)
+            outcome.front = {t.id: _alone(t, task, options) for t in front}
+        return outcome
 
 
 def _for_task(space: SearchSpace, task: Task) -> SearchSpace:
@@ -134,6 +153,7 @@ def _journal(folder: Path, task: Task, options: Options) -> Journal:
         "space_source": options.space.source,
         "data": data_hash(task) if options.workdir else "",
         "metric": options.metric.name,
+        "objectives": list(options.goals.stated) or None,
         "kind": task.problem.kind,
         "seed": options.seed,
         "strategy": str(options.strategy),
@@ -151,8 +171,10 @@ def _search(
     checkpoints: Checkpoints,
     stack: ExitStack,
 ) -> list[Trial]:
-    space, metric = options.space, options.metric
-    evaluator = make_evaluator(options.evaluator, metric, seed=options.seed, device=options.device)
+    space, goals = options.space, options.goals
+    evaluator = make_evaluator(options.evaluator, options.metric, seed=options.seed, device=options.device)
+    if goals.stated:
+        evaluator = Costed(evaluator, goals)
     pre = task.preprocessor
     facts = {
         "rows": len(task.folds.pairs[0][0]) + len(task.folds.pairs[0][1]),
@@ -173,8 +195,13 @@ def _search(
         executor = InProcess(evaluator, space, task)
     stack.callback(executor.close)
 
-    def strategy() -> Any:
-        return make_strategy(options.strategy, space, (metric.name,), options.seed)
+    def strategy(min_fidelity: float = 0.0) -> Any:
+        lowest = max(min_fidelity, space.fidelity.fidelity)
+        own = taken(options.strategy, space, min_fidelity=lowest) if lowest else {}
+        if not goals.stated:
+            return make_strategy(options.strategy, space, goals.losses, options.seed, **own)
+        make = composed(options.strategy, own, space, goals.losses, goals.constraints, (), 0.0)
+        return KeepsFront(space, goals.losses, seed=options.seed, sampler=make)
 
     limits = Limits(searching, options.n_trials, options.trial_time_limit, candidates)
     search = Search(
@@ -210,7 +237,41 @@ def _candidates(trials: list[Trial]) -> list[Trial]:
     return sorted(best.values(), key=lambda t: t.loss)
 
 
-def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, size: int | None = None) -> Ensemble:
+def _within_limits(members: list[Trial], goals: Goals) -> list[Trial]:
+    """The best of the members, as many as keep to the limits even if all of them are used."""
+    if not goals.constraints:
+        return members
+    chosen: list[Trial] = []
+    for trial in members:
+        together = [t.result.values for t in (*chosen, trial)]
+        if not goals.exceeded(goals.together(together)):
+            chosen.append(trial)
+    return chosen
+
+
+def _size(options: Options) -> int:
+    """Largest number of members; with limits too few for a second layer, whose own costs nobody would have counted."""
+    if options.goals.several:
+        return 1
+    return min(options.ensemble_size, STACK_MEMBERS - 1) if options.goals.constraints else options.ensemble_size
+
+
+def _alone(trial: Trial, task: Task, options: Options) -> Model:
+    """The model of one trial."""
+    ensemble = _combine([trial], task, options, Clock(None), size=1)
+    return _assemble([trial], ensemble, task, options.space)
+
+
+def _nothing(trials: list[Trial]) -> AutoNASError:
+    reasons = list(dict.fromkeys(t.result.error for t in trials if t.result.error)) or ["no time for one"]
+    more = f"; and {len(reasons) - REASONS} more reasons" if len(reasons) > REASONS else ""
+    return AutoNASError(
+        f"No model could be trained ({len(trials)} trials): {'; '.join(reasons[:REASONS])}{more}. "
+        "Give more time, or another space."
+    )
+
+
+def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, size: int) -> Ensemble:
     predictions = [np.load(Path(str(t.checkpoint)) / PREDICTIONS_FILE, allow_pickle=False) for t in members]
     return fit_ensemble(
         predictions,
@@ -219,7 +280,7 @@ def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, s
         kind=task.problem.kind,
         weight=task.weight,
         clock=clock,
-        size=options.ensemble_size if size is None else size,
+        size=size,
         seed=options.seed,
         groups=task.groups,
     )
@@ -230,43 +291,8 @@ def _assemble(trials: list[Trial], ensemble: Ensemble, task: Task, space: Search
     for index in ensemble.members:
         trial = trials[index]
         saved = load_state(Path(str(trial.checkpoint)) / LEARNER_FILE)
-        family = space.families.get(space.kind_of(trial.config), "")
-        own = None if family else space
-        chosen = space.options(trial.config, trial.proposal.genome)
-        members.append(Member(family, chosen, saved["learner"], saved["temperature"], own))
+        kind = space.kind_of(trial.config)
+        family = space.families.get(kind, "")
+        own, final = None if family else space, space.final.get(kind, {})
+        members.append(Member(family, saved["options"], saved["learner"], saved["temperature"], own, final))
     return Model(task.problem, task.classes, task.preprocessor, members, ensemble)
-
-
-def _leaderboard(trials: list[Trial], members: list[Trial], ensemble: Ensemble, options: Options) -> pd.DataFrame:
-    """Best first, the ensemble on top; failed trials last, with their reasons."""
-    import pandas as pd
-
-    metric, space = options.metric, options.space
-    weights = {trial.id: float(w) for trial, w in zip(members, ensemble.weights, strict=True)}
-    ordered = sorted(trials, key=lambda t: (not t.ok, -t.proposal.fidelity, t.loss, t.id))
-    rows = [
-        {
-            "trial": t.id,
-            "model": space.kind_of(t.config),
-            metric.name: metric.to_score(t.loss) if t.ok else float("nan"),
-            "weight": weights.get(t.id, 0.0),
-            "fidelity": t.proposal.fidelity,
-            "seconds": round(t.result.cost_seconds, 2),
-            "origin": t.proposal.origin,
-            "status": t.result.status,
-            "error": t.result.error,
-        }
-        for t in ordered
-    ]
-    top = {
-        "trial": -1,
-        "model": "ensemble",
-        metric.name: metric.to_score(ensemble.loss),
-        "weight": 1.0,
-        "fidelity": 1.0,
-        "seconds": round(sum(t.result.cost_seconds for t in trials), 2),
-        "origin": "",
-        "status": "ok",
-        "error": "",
-    }
-    return pd.DataFrame([top, *rows])

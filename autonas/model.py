@@ -25,7 +25,8 @@ from autonas.data.prepare import restore_preprocessor
 from autonas.data.task import Preprocessor, Problem
 from autonas.ensemble import Ensemble
 from autonas.errors import ModelError, OptionError
-from autonas.search_space.space import SearchSpace, fixed_space, make_learner
+from autonas.search_space.enlarge import fixed_space
+from autonas.search_space.space import SearchSpace, make_learner
 from autonas.training.calibration import softmax
 from autonas.training.learner import Learner
 
@@ -44,7 +45,8 @@ class Member:
     """One trained learner of the combination, rebuilt from its state when it first predicts.
 
     ``space`` is given only where a space made in Python builds the learner: ``options`` is then the whole
-    configuration, ``family`` is empty, and the member cannot be saved.
+    configuration, ``family`` is empty, and the member cannot be saved.  ``final`` are the settings that its space gives
+    for the training of a network that was found.
     """
 
     family: str
@@ -52,6 +54,7 @@ class Member:
     state: dict[str, Any]
     temperature: float
     space: SearchSpace | None = None
+    final: Mapping[str, Value] = field(default_factory=dict)
     _learner: Learner | None = field(default=None, repr=False)
 
     def restored(self, problem: Problem) -> Learner:
@@ -83,10 +86,11 @@ class TrainedNetwork:
     options: Mapping[str, Value]
     learner: NetworkLearner
     temperature: float
+    final: Mapping[str, Value]
 
     def alone(self, modality: str, changes: Mapping[str, Any]) -> SearchSpace:
-        """The space whose only configuration is this network, with other settings."""
-        return fixed_space(self.family, self.options, modality, changes)
+        """The space whose only configuration is this network, with other settings; ``final`` where none are given."""
+        return fixed_space(self.family, self.options, modality, changes, self.final)
 
 
 @dataclass
@@ -145,7 +149,7 @@ class Model:
         for member in self.members:  # best first
             learner = None if member.space is not None else member.restored(self.problem)
             if isinstance(learner, NetworkLearner):
-                return TrainedNetwork(member.family, member.options, learner, member.temperature)
+                return TrainedNetwork(member.family, member.options, learner, member.temperature, member.final)
         kinds = ", ".join(dict.fromkeys(member.family or "a learner of your own" for member in self.members))
         raise OptionError(
             f"A model with a network was required; the members of this one are: {kinds}. Fit with a space of networks."
@@ -175,6 +179,7 @@ class Model:
                 {
                     "family": member.family,
                     "options": dict(member.options),
+                    "final": dict(member.final),
                     "temperature": member.temperature,
                     "state": member.state,
                 },

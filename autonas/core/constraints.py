@@ -15,7 +15,7 @@ from typing import Literal
 
 from autonas.errors import OptionError
 
-__all__ = ["Constraint", "parse_objectives", "violation"]
+__all__ = ["Constraint", "parse_objectives", "split_objectives", "violation"]
 
 Relation = Literal["<", "<=", ">", ">="]
 
@@ -68,6 +68,14 @@ class Constraint:
 
 
 def parse_objectives(objectives: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[Constraint, ...]]:
+    """As :func:`split_objectives`, with at least one name to minimise."""
+    names, limits = split_objectives(objectives)
+    if not names:
+        raise OptionError(f"At least one objective to minimise was required, a name alone. Given: {objectives!r}.")
+    return names, limits
+
+
+def split_objectives(objectives: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[Constraint, ...]]:
     """Names to minimise, and limits.
 
     Parameters
@@ -79,8 +87,10 @@ def parse_objectives(objectives: str | Sequence[str]) -> tuple[tuple[str, ...], 
     Raises
     ------
     OptionError
-        If an entry is neither, a name comes twice, or nothing is left to minimise.
+        If an entry is neither, or a name comes twice.
     """
+    if not isinstance(objectives, str | Sequence):
+        raise OptionError(f"Objectives are a list of texts such as 'loss' or 'n_params < 1e6'. Given: {objectives!r}.")
     entries = [objectives] if isinstance(objectives, str) else list(objectives)
     names: list[str] = []
     limits: list[Constraint] = []
@@ -97,8 +107,6 @@ def parse_objectives(objectives: str | Sequence[str]) -> tuple[tuple[str, ...], 
                 f"An objective is a name ('loss') or a limit on one ('n_params < 1e6', with <, <=, > or >= and a "
                 f"number). Given: {entry!r}."
             )
-    if not names:
-        raise OptionError(f"At least one objective to minimise was required, a name alone. Given: {entries!r}.")
     if len(set(names)) < len(names):
         raise OptionError(f"Every objective comes once. Given: {entries!r}.")
     return tuple(names), tuple(limits)

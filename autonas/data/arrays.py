@@ -1,6 +1,6 @@
 """Images and series: one layout, one scale, and flat or summary views for learners that are not convolutional.
 
-image       (n, channels, height, width), standardised per channel
+image       (n, channels, height, width), standardised per channel; image@16: its shorter side shrunk to 16 pixels
 series      (n, channels, time), standardised per channel
 dense       flat, standardised per pixel or point, at most 4096 numbers (means over blocks above that)
 statistics  of each channel: moments, extremes and their places, Fourier magnitudes, slope, segment means
@@ -144,6 +144,11 @@ class ImagePreprocessor(_ArrayPreprocessor):
     modality = "image"
     views = ("image", "dense")
 
+    def view(self, name: str, X: np.ndarray) -> np.ndarray:
+        """The named view of what :meth:`check` returned."""
+        whole, _, side = name.partition("@")
+        return _shrunk(super().view(whole, X), int(side)) if side else super().view(whole, X)
+
 
 class SeriesPreprocessor(_ArrayPreprocessor):
     """Series; a missing point is interpolated, a series without any point is the mean of its channel."""
@@ -184,6 +189,22 @@ class SeriesPreprocessor(_ArrayPreprocessor):
         self: SeriesPreprocessor = super().from_state(state)
         self.random = RandomKernels.from_state(state["random"])
         return self
+
+
+def _shrunk(X: np.ndarray, side: int) -> np.ndarray:
+    """(n, channels, height, width) images whose shorter side has so many pixels: means over boxes."""
+    height, width = X.shape[2:]
+    share = side / min(height, width)
+    rows, columns = _boxes(height, max(1, round(share * height))), _boxes(width, max(1, round(share * width)))
+    return np.asarray(rows @ X @ columns.T, dtype=np.float32)
+
+
+def _boxes(old: int, new: int) -> np.ndarray:
+    """(new, old) weights of the pixels that ``new`` boxes of equal size cover, pixels at their ends in part."""
+    ends = np.arange(new + 1) * old / new
+    pixels = np.arange(old)
+    covered = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
+    return (np.maximum(covered, 0) * new / old).astype(np.float32)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from autonas.data.task import Task
 from autonas.search_space.space import SearchSpace
 from autonas.training.learner import Report, go_on
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "device_of"]
 
 
 class Evaluator(ABC):
@@ -81,3 +81,12 @@ class Evaluator(ABC):
         -------
         Result; a failure of the model is a result with its reason, never an exception.
         """
+
+
+def device_of(device: str) -> str:
+    """The device that "auto" stands for; asked only where a network is built, since it imports torch."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

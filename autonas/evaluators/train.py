@@ -1,24 +1,33 @@
 """Train the proposed model on every fold and score its out-of-fold predictions.
 
 The plain estimator of the survey (section 4: full training, or "lower fidelity" when the proposal's
-fidelity is below 1).  A promotion continues its parent exactly.  What it leaves in the trial's folder is
-all that the ensemble and the final model need: the learner's state and its calibrated predictions.
+fidelity is below 1, as the space's plan says).  A promotion continues its parent exactly, or trains anew
+where its fidelity has changed the problem.  What it leaves in the trial's folder is all that the ensemble
+and the final model need: the learner's state and its calibrated predictions.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from autonas.architectures.family import PIXELS
 from autonas.core.clock import Clock
+from autonas.core.fidelity import Setting
 from autonas.core.state import load_state, save_state
 from autonas.core.trial import Proposal, Result
 from autonas.errors import ArchitectureError
-from autonas.evaluators.base import Evaluator
+from autonas.evaluators._reduced import reduced_task, shrunk, slimmer
+from autonas.evaluators.base import Evaluator, device_of
+from autonas.search_space.dry_run import dry_run
+from autonas.search_space.space import make_learner
 from autonas.training.calibration import fit_temperature, softmax
 from autonas.training.learner import Report, go_on
 
@@ -26,6 +35,7 @@ __all__ = ["Train", "LEARNER_FILE", "PREDICTIONS_FILE"]
 
 LEARNER_FILE = "learner.safetensors"
 PREDICTIONS_FILE = "predictions.npy"
+SHORTEST = 0.1  # seconds of training, however much of a plan's seconds the checkpoint has used
 SHARE = 0.5  # of the memory that one step of training may take
 
 
@@ -53,19 +63,33 @@ class Train(Evaluator):
     def _train(
         self, proposal: Proposal, parent: Path | None, workdir: Path, report: Report, seconds: float | None
     ) -> Result:
-        space, task = self.space, self.task
-        problem = task.problem
+        space, setting = self.space, self.space.fidelity.at(proposal.fidelity)
+        task = reduced_task(self.task, setting, self.seed)
+        problem, kind = task.problem, space.kind_of(proposal.config)
         # one seed per configuration, so that a promotion or a repetition trains the same networks
         seed = (self.seed * 1_000_003 + zlib.crc32(proposal.key.encode())) % 2**31
-        device = _device(self.device) if space.kind_of(proposal.config) in space.networks else "cpu"
+        device = device_of(self.device) if kind in space.networks else "cpu"
         learner = space.build(proposal.config, problem, seed=seed, device=device, genome=proposal.genome)
-        costs = self._costs(proposal, learner.view, device)
+        whole = space.options(proposal.config, proposal.genome)
+        options = self._options(kind, whole, learner.view, setting)
+        if options != whole:
+            learner = make_learner(space.families[kind], options, problem, seed, device)
+        costs = self._costs(proposal, options, learner.view, device)
+        # what a checkpoint must have in common with a training that goes on from it
+        changed = {name: value for name, value in options.items() if whole.get(name) != value}
+        shape = {"folds": len(task.folds), "data": setting.data, "options": changed}
+        spent = 0.0
         if parent is not None and proposal.inherit == "resume":
-            learner.restore(load_state(parent / LEARNER_FILE)["learner"])
+            saved = load_state(parent / LEARNER_FILE)
+            if saved["shape"] == shape:
+                learner.restore(saved["learner"])
+                spent = saved["seconds"]
         elif parent is not None and proposal.inherit is not None:
             saved = load_state(parent / LEARNER_FILE)
-            if saved["kind"] == space.kind_of(proposal.config):
+            if saved["kind"] == kind:
                 learner.inherit(saved["learner"], saved["options"], proposal.inherit)  # type: ignore[arg-type]
+        if setting.seconds is not None:
+            seconds = min(math.inf if seconds is None else seconds, max(SHORTEST, setting.seconds - spent))
         clock = Clock(seconds)
         stopped = False
 
@@ -74,7 +98,7 @@ class Train(Evaluator):
             stopped = not report(progress, values)
             return not stopped
 
-        learner.train(task, proposal.fidelity, clock, watched)  # type: ignore[arg-type]
+        learner.train(task, setting.epochs, clock, watched)  # type: ignore[arg-type]
         scores = learner.out_of_fold()
         rows = np.flatnonzero(np.isfinite(scores).all(axis=1))
         if len(rows) == 0:
@@ -90,7 +114,7 @@ class Train(Evaluator):
         loss = self.metric.loss(task.y[rows], predictions[rows], weight)
         np.save(workdir / PREDICTIONS_FILE, predictions)
         kept = {"learner": learner.state(), "temperature": temperature}
-        kept |= {"kind": space.kind_of(proposal.config), "options": space.options(proposal.config, proposal.genome)}
+        kept |= {"kind": kind, "options": options, "shape": shape, "seconds": spent + clock.elapsed()}
         save_state(workdir / LEARNER_FILE, kept)
         return Result(
             values={self.metric.name: float(loss)},
@@ -99,7 +123,19 @@ class Train(Evaluator):
             info={**costs, **learner.info, "progress": learner.progress},
         )
 
-    def _costs(self, proposal: Proposal, view: str, device: str) -> dict[str, int]:
+    def _options(self, kind: str, whole: dict[str, Any], view: str, setting: Setting) -> dict[str, Any]:
+        """What the family reads at a fidelity: a network may be slimmer, and see smaller images."""
+        if kind not in self.space.networks:
+            return whole
+        options = slimmer(self.space.families[kind], whole, setting)
+        if view == "image" and setting.resolution < 1:
+            side = min(self.task.view(view).shape[2:])
+            pixels = shrunk(side, setting.resolution)
+            if pixels < side:
+                options[PIXELS] = pixels
+        return options
+
+    def _costs(self, proposal: Proposal, options: Mapping[str, Any], view: str, device: str) -> dict[str, int]:
         """What a network of a graph costs, for a person to read; refuses one before it costs anything.
 
         Raises
@@ -111,7 +147,7 @@ class Train(Evaluator):
         if not space.has_graph(proposal.config):
             return {}
         shape = self.task.view(view).shape[1:]
-        run = space.dry_run(proposal.config, shape, problem.n_outputs, genome=proposal.genome)
+        run = dry_run(space.families[space.kind_of(proposal.config)], options, shape, problem.n_outputs)
         needed, memory = run.training_bytes(int(proposal.config.get("batch_size", 128))), _memory(device)
         if memory is not None and needed > SHARE * memory:
             raise ArchitectureError(
@@ -129,15 +165,6 @@ def _memory(device: str) -> int | None:
         return int(torch.cuda.mem_get_info(device)[1])
     names = getattr(os, "sysconf_names", {})
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_PHYS_PAGES" in names else None
-
-
-def _device(device: str) -> str:
-    """The device that "auto" stands for; asked only when a network is built, since it imports torch."""
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 EVALUATOR = Train

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autonas.core.audit import lowest_trusted
 from autonas.core.clock import Clock
 from autonas.core.trial import Proposal, Trial
 from autonas.evaluators.base import Evaluator
@@ -31,6 +32,7 @@ THINKING_SHARE = 0.1  # of the time so far, for the strategy
 FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
 GRACE = 0.02  # of the time limit, for running trials to end by themselves
 SHORTEST_SLICE = 0.3  # seconds; less is not worth a start
+PATIENCE = 1000  # configurations in a row that are rejected before they cost any training
 KEPT = 60  # trials whose weights are kept at most for the ensemble
 
 
@@ -43,7 +45,7 @@ class Limits:
     clock : Clock
         Of the search, without what comes after it.
     n_trials : int or None
-        Finished trials, those of earlier sessions included.
+        Finished trials, those of earlier sessions included; what was rejected before any training does not count.
     trial_seconds : float or None
         For one trial.
     n_candidates : int or None
@@ -64,7 +66,8 @@ class Search:
     ----------
     space : SearchSpace
     make_strategy : callable
-        Makes the strategy when it is first needed, since its imports take time.
+        Makes the strategy when it is first needed, since its imports take time; and anew with ``min_fidelity=`` when
+        lower fidelities have misled.
     executor : Executor
     journal : Journal
     checkpoints : Checkpoints
@@ -79,7 +82,7 @@ class Search:
     """
 
     space: SearchSpace
-    make_strategy: Callable[[], Strategy]
+    make_strategy: Callable[..., Strategy]
     executor: Executor
     journal: Journal
     checkpoints: Checkpoints
@@ -98,6 +101,7 @@ class Search:
         self._running: dict[int, Proposal] = {}
         self._verdicts: dict[int, dict[str, Any]] = {}  # of running trials that the evaluator has stopped
         self._strategy: Strategy | None = None
+        self._lowest = lowest_trusted(self.trials)
         self._thought = 0.0
         self._thoughts = 0
         self._fillers = 0
@@ -133,11 +137,15 @@ class Search:
         limits = self.limits
         if self._finished or (limits.clock.seconds is not None and limits.clock.left() < self._shortest()):
             return False
-        if limits.n_trials is not None and len(self.trials) + len(self._running) >= limits.n_trials:
+        if all(map(_rejected, self.trials[-PATIENCE:])) and len(self.trials) >= PATIENCE:
+            self.progress.say(f"{PATIENCE} configurations in a row exceed the limits: the search ends.")
+            return False
+        evaluated = [t for t in self.trials if not _rejected(t)]
+        if limits.n_trials is not None and len(evaluated) + len(self._running) >= limits.n_trials:
             return False
         if self._again or self._portfolio or limits.n_candidates is None:
             return True
-        searched = sum(t.proposal.origin != "portfolio" for t in self.trials)
+        searched = sum(t.proposal.origin != "portfolio" for t in evaluated)
         return searched + len(self._running) < limits.n_candidates
 
     def _shortest(self) -> float:
@@ -186,10 +194,28 @@ class Search:
 
     def _ask(self) -> Proposal | None:
         if self._strategy is None:
-            self._strategy = self.make_strategy()
-            for trial in self.trials:
-                self._strategy.tell(trial)
+            self._strategy = self._new_strategy()
         return self._strategy.ask()
+
+    def _new_strategy(self) -> Strategy:
+        """A strategy that knows all trials, at the fidelities that may be used."""
+        strategy = self.make_strategy(min_fidelity=self._lowest) if self._lowest else self.make_strategy()
+        for trial in self.trials:
+            strategy.tell(trial)
+        return strategy
+
+    def _audit(self, trial: Trial) -> None:
+        """After a promotion: raise the lowest fidelity if ranks broke.
+
+        What is allowed follows from the trials alone, so a search that is resumed goes on with it.
+        """
+        if trial.proposal.inherit != "resume" or (lowest := lowest_trusted(self.trials)) == self._lowest:
+            return
+        self._lowest = lowest
+        said = f"do not rank as higher ones do: the lowest is now {lowest:.2g}" if lowest else "rank well again"
+        self.progress.say(f"Low fidelities {said}.")
+        if self._strategy is not None:
+            self._strategy = self._new_strategy()
 
     def _random(self) -> Proposal:
         """Fills the gap while the strategy's thinking time is used up."""
@@ -259,6 +285,7 @@ class Search:
         if self._strategy is not None:
             self._strategy.tell(trial)
         self.progress.finished(trial)
+        self._audit(trial)
         self._collect()
 
     def _collect(self) -> None:
@@ -275,3 +302,8 @@ class Search:
             for trial_id in gone:
                 self.journal.set_checkpoint(trial_id, None)
             self.trials = [Trial(t.id, t.proposal, t.result, None) if t.id in gone else t for t in self.trials]
+
+
+def _rejected(trial: Trial) -> bool:
+    """Whether a configuration was refused before it cost any training."""
+    return bool(trial.result.info.get("rejected"))

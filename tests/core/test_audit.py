@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from autonas.core.audit import audit, rank_correlation, summary
+from autonas.core.audit import audit, lowest_trusted, rank_correlation, summary
 from autonas.core.trial import Proposal, Result, Trial
 from autonas.errors import OptionError
 
@@ -116,3 +116,35 @@ def test_the_summary_speaks_of_the_highest_fidelity():
     assert text.count("ranks as 1:") == 2
     assert "ranks as 0.33" not in text
     assert summary([]) == ""
+
+
+def pairs_of(low, high, agree, start=0, n=20):
+    """``n`` configurations at two fidelities, ranked alike or the other way round."""
+    order = [(low, lambda i: i if agree else -i), (high, lambda i: i)]
+    return [trial(start + 2 * i + k, (start, i), z, loss(i)) for i in range(n) for k, (z, loss) in enumerate(order)]
+
+
+def test_fidelities_are_raised_above_a_rung_that_misleads():
+    assert lowest_trusted([]) == 0
+    assert lowest_trusted(search(flip=False)) == 0
+    assert lowest_trusted(search(flip=True)) == pytest.approx(1 / 3)
+    assert lowest_trusted(pairs_of(1 / 3, 1.0, agree=False)) == 1
+    # a low rung that predicts a middle one which predicts nothing is of no use either
+    assert lowest_trusted(pairs_of(1 / 9, 1 / 3, agree=True) + pairs_of(1 / 3, 1.0, agree=False, start=99)) == 1
+    # what the next rung bears out is used, whatever a rung far above it says
+    chain = pairs_of(1 / 9, 1 / 3, agree=True) + pairs_of(1 / 9, 1.0, agree=False, start=99)
+    assert lowest_trusted(chain) == 0
+
+
+@given(st.integers(0, 99))
+def test_the_best_of_a_useful_rung_are_not_called_misleading(seed):
+    """Tau 0.6 among all (a correlation of 0.81), of which only the best third are seen again."""
+    rng = np.random.default_rng(seed)
+    low = np.sort(rng.normal(size=90))[:30]
+    high = 0.81 * low + math.sqrt(1 - 0.81**2) * rng.normal(size=30)
+    trials = [
+        trial(2 * i + k, i, z, v)
+        for i, pair in enumerate(zip(low, high, strict=True))
+        for k, (z, v) in enumerate(zip((1 / 3, 1.0), pair, strict=True))
+    ]
+    assert audit(trials)[0].verdict != "misleading"

@@ -75,7 +75,7 @@ def test_a_continuous_target_is_no_label():
 
 def test_a_quantity_in_whole_numbers_is_no_label_unless_it_is_given_as_text():
     prices = np.arange(300, 800)
-    with pytest.raises(DataError, match="500 different numbers in 500 rows.*Use AutoNASRegressor"):
+    with pytest.raises(DataError, match=r"500 different numbers in 500 rows.*Use AutoNASRegressor"):
         check.encode(prices)
     assert len(check.encode(prices.astype(str))[1]) == 500
     assert len(check.encode(np.repeat(prices, 11))[1]) == 500
