@@ -147,8 +147,8 @@ class Model:
             self._mark = None
         values = self._values[: self._n]
         ok = self._telling(values, self._fidelities[: self._n])
-        z = self._targets(values[ok], self.rows[ok], Scalarise(rng, values.shape[1]))
-        used = _best_and_others(z, self._cap, rng)
+        z = self._targets(values[ok], ok, Scalarise(rng, values.shape[1]))
+        used = self._used(z, ok, self._cap, rng)
         seen = self._points(ok[used])
         posterior = self._process.posterior(seen, z[used], self._theta)
         fitted = posterior.fitted
@@ -191,16 +191,24 @@ class Model:
         elif len(start) < len(prior):  # the anchor knew full fidelities only
             start = np.insert(start, len(self._log_weights), prior[len(self._log_weights)])
         rng = np.random.default_rng((self._seed, len(ok), 1))
-        z = self._targets(mark.values[ok], self.rows[ok], Scalarise(rng, mark.values.shape[1]))
-        used = _best_and_others(z, self._fit_cap, rng)
+        z = self._targets(mark.values[ok], ok, Scalarise(rng, mark.values.shape[1]))
+        used = self._used(z, ok, self._fit_cap, rng)
         return self._process.fit(self._points(ok[used]), z[used], start, calls)
 
-    def _targets(self, values: np.ndarray, rows: np.ndarray, scalarise: Scalarise) -> np.ndarray:
+    def _targets(self, values: np.ndarray, trials: np.ndarray, scalarise: Scalarise) -> np.ndarray:
         losses = scalarise(values)
         if self._flat:
             return standardised(standardised(ranked(losses)) + standardised(bent(losses)))
-        branches = self.branches(rows).T > 0
+        branches = self.branches(self.rows[trials]).T > 0
         return standardised(bent(losses, knee(losses, branches)))
+
+    def _used(self, z: np.ndarray, trials: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
+        """At most ``cap`` of the trials: half the best, half any of the others."""
+        if len(z) <= cap:
+            return np.arange(len(z))
+        order = np.argsort(z, kind="stable")
+        others = rng.choice(order[cap // 2 :], cap - cap // 2, replace=False)
+        return np.sort(np.concatenate([order[: cap // 2], others]))
 
     # --- points ------------------------------------------------------------------------------------------------------
 
@@ -262,12 +270,3 @@ class Belief:
             odds = (near @ self.success + self.rate) / (near.sum(1) + 1)
             value = -self.worst + odds * (value + self.worst)
         return value
-
-
-def _best_and_others(z: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
-    """At most ``cap`` trials: half the best, half any of the others."""
-    if len(z) <= cap:
-        return np.arange(len(z))
-    order = np.argsort(z, kind="stable")
-    others = rng.choice(order[cap // 2 :], cap - cap // 2, replace=False)
-    return np.sort(np.concatenate([order[: cap // 2], others]))

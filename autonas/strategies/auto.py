@@ -77,7 +77,7 @@ class Auto(Strategy):
         self._codes = Codes(space)
         conditional = bool(self._codes.parents)
         cap, fit_cap = (200, 120) if conditional else (300, 150)
-        self._model = Model(self._codes, len(self.objectives), seed, initial, cap, fit_cap)
+        self._model = self._make_model(cap, fit_cap)
         self._moves = Moves(self._codes, 48, 32) if conditional else Moves(self._codes)
         self._drawn, self._starts, self._rounds = (150, 4, 4) if conditional else (200, 5, 6)
         self._rows: dict[str, np.ndarray] = {}  # all that is known, told or pending, by key
@@ -85,6 +85,9 @@ class Auto(Strategy):
         self._pending: set[str] = set()
         self._counts = {j: [0] * int(self._codes.n_values[j]) for j in self._model.roots}
         self._design: np.ndarray | None = None
+
+    def _make_model(self, cap: int, fit_cap: int) -> Model:
+        return Model(self._codes, len(self.objectives), self.seed, self.initial, cap, fit_cap)
 
     def ask(self) -> Proposal | None:
         number = len(self._rows)
@@ -136,8 +139,7 @@ class Auto(Strategy):
 
     def _model_choice(self, rng: np.random.Generator) -> dict[str, Any] | None:
         """The new configuration of the lowest confidence bound that was found."""
-        pending = np.array([self._rows[key] for key in sorted(self._pending)]).reshape(-1, len(self._codes))
-        belief = self._model.belief(pending, rng)
+        belief = self._model.belief(self._pending_rows(), rng)
         beta = float(rng.choice(_BETAS))
         branch = self._neglected_branch(belief, rng)
         root, candidates = branch if branch is not None else ({}, self._candidates(belief, {}, rng))
@@ -155,6 +157,9 @@ class Auto(Strategy):
         ends, tops = climb(value, candidates[starts], heights[starts], self._moves, rng, self._rounds)
         found = np.concatenate([ends[np.argsort(-tops, kind="stable")], candidates[order]])
         return self._first_new(found)
+
+    def _pending_rows(self) -> np.ndarray:
+        return np.array([self._rows[key] for key in sorted(self._pending)]).reshape(-1, len(self._codes))
 
     def _allowed(self, rows: np.ndarray, root: dict[int, float]) -> np.ndarray:
         """Mask of the codes that are new and inside the branch."""
