@@ -26,7 +26,8 @@ from autonas.data.task import Preprocessor, Problem
 from autonas.ensemble import Ensemble
 from autonas.errors import ModelError, OptionError
 from autonas.search_space.enlarge import fixed_space
-from autonas.search_space.space import SearchSpace, make_learner
+from autonas.search_space.learners import make_learner
+from autonas.search_space.space import SearchSpace
 from autonas.training.calibration import softmax
 from autonas.training.learner import Learner
 

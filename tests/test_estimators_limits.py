@@ -14,7 +14,8 @@ from sklearn.metrics import get_scorer
 
 from autonas import AutoNASClassifier
 from autonas.errors import AutoNASError, JournalError, OptionError
-from autonas.search_space.space import SearchSpace, make_learner
+from autonas.search_space.learners import make_learner
+from autonas.search_space.space import SearchSpace
 
 
 def classifier(**options: Any) -> AutoNASClassifier:

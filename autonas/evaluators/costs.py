@@ -24,7 +24,8 @@ from autonas.data.task import Task
 from autonas.errors import OptionError
 from autonas.evaluators.base import Evaluator, device_of
 from autonas.evaluators.train import LEARNER_FILE, PREDICTIONS_FILE
-from autonas.search_space.space import SearchSpace, make_learner
+from autonas.search_space.learners import make_learner
+from autonas.search_space.space import SearchSpace
 from autonas.training.learner import Learner, Report, go_on
 
 __all__ = ["Costed", "check_costs"]

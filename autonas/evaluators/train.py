@@ -27,7 +27,7 @@ from autonas.errors import ArchitectureError
 from autonas.evaluators._reduced import reduced_task, shrunk, slimmer
 from autonas.evaluators.base import Evaluator, device_of
 from autonas.search_space.dry_run import dry_run
-from autonas.search_space.space import make_learner
+from autonas.search_space.learners import make_learner
 from autonas.training.calibration import fit_temperature, softmax
 from autonas.training.learner import Report, go_on
 

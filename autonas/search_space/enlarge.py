@@ -7,7 +7,8 @@ from typing import Any
 
 from autonas.architectures.family import graph_module
 from autonas.errors import OptionError, unknown
-from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
+from autonas.search_space.portfolio import PortfolioEntry
+from autonas.search_space.space import MODEL, SearchSpace
 
 __all__ = ["SIZES", "fixed_space", "sized"]
 

@@ -21,7 +21,8 @@ from autonas.errors import ArchitectureError, OptionError, SpaceError, unknown
 from autonas.search_space.draft import Draft
 from autonas.search_space.expand import expand
 from autonas.search_space.library import is_packaged, open_space, space_names, whole
-from autonas.search_space.space import MODEL, PortfolioEntry, SearchSpace
+from autonas.search_space.portfolio import PortfolioEntry
+from autonas.search_space.space import MODEL, SearchSpace
 from autonas.search_space.strict import Document, near
 
 __all__ = ["SpaceSummary", "list_spaces", "load_space", "read_draft", "summary"]

@@ -2,7 +2,7 @@
 
 ConfigSpace's own objects convert every value to a vector and back, which costs milliseconds a configuration; here a
 rule is a set of values of one hyperparameter, or a few of them joined by and/or.  Everything pickles, and says the
-same as :meth:`SearchSpace.validate`, which stays the judge.
+same as :meth:`Points.validate`, which stays the judge.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autonas.search_space.values import listed_values, plain
 
 if TYPE_CHECKING:
     from autonas.search_space.sampling import Column
-    from autonas.search_space.space import SearchSpace
+    from autonas.search_space.points import Points
 
 __all__ = ["Domain", "Listed", "Number", "Rule", "Table"]
 
@@ -316,7 +316,7 @@ class Table:
     defaults : dict of str to value
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: Points) -> None:
         configspace = space.configspace
         self.domains: dict[str, Listed | Number] = {name: _domain(hp) for name, hp in configspace.items()}
         self.conditions: dict[str, tuple[Rule, ...]] = {

@@ -25,8 +25,10 @@ from autonas.run.executors import InProcess
 from autonas.run.journal import Journal
 from autonas.run.progress import Progress
 from autonas.run.search import Limits, Search
+from autonas.search_space.learners import make_learner
 from autonas.search_space.load import load_space
-from autonas.search_space.space import PortfolioEntry, SearchSpace, make_learner
+from autonas.search_space.portfolio import PortfolioEntry
+from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
 from autonas.training.learner import Learner
 

@@ -9,7 +9,8 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from autonas.data.task import Problem
 from autonas.errors import SpaceError
 from autonas.search_space.load import load_space
-from autonas.search_space.space import PortfolioEntry, SearchSpace
+from autonas.search_space.portfolio import PortfolioEntry
+from autonas.search_space.space import SearchSpace
 from autonas.testing.strategy_cases import conditional_space, finite_space, single_space
 
 PROBLEM = Problem("classification", 2)
