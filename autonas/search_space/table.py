@@ -19,8 +19,8 @@ from autonas.core.trial import Value
 from autonas.search_space.values import listed_values, plain
 
 if TYPE_CHECKING:
-    from autonas.search_space.sampling import Column
     from autonas.search_space.points import Points
+    from autonas.search_space.sampling import Column
 
 __all__ = ["Domain", "Listed", "Number", "Rule", "Table"]
 
