@@ -22,7 +22,7 @@ from autonas.architectures.layers import Activation, Flatten
 from autonas.architectures.layers_evolved import Painted
 from autonas.architectures.neatgenes import BIAS, HIDDEN, Net, check_functions, distances, parse, serialise
 from autonas.architectures.neatmoves import cross, neat, start
-from autonas.architectures.substrate import INPUTS
+from autonas.architectures.substrate import INPUTS, painted
 from autonas.errors import ArchitectureError
 
 __all__ = [
@@ -46,6 +46,7 @@ SETTINGS: dict[str, Any] = {
     "max_nodes": 4,  # of the projection
 }
 view = image_view
+Ends = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _net(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +96,12 @@ def crossover(a: str, b: str, settings: Mapping[str, Any], rng: np.random.Genera
     return serialise(cross(parse(a), parse(b), rng))
 
 
+def _ends(pixels: tuple[int, int], side: int, n_outputs: int) -> tuple[Ends, Ends]:
+    """Sheets that each of the two layers links."""
+    hidden = (side, side)
+    return (pixels, hidden), (hidden, (1, n_outputs))
+
+
 def construct(graph: Graph, n_outputs: int) -> Graph:
     """Pixels, the hidden sheet, and the outputs in a row."""
     options = graph.options
@@ -102,14 +109,17 @@ def construct(graph: Graph, n_outputs: int) -> Graph:
         raise ArchitectureError(f"images (channels, height, width) were required, given {graph.shape}")
     genome = genome_of(options, from_options)
     how = float(options["threshold"]), float(options["largest"])
-    height, width = graph.shape[1:]
+    _, height, width = graph.shape
 
     def sheet(side: int) -> Value:
-        painted = Painted(genome, 0, (height, width), (side, side), *how)
+        inner, outer = _ends((height, width), side, n_outputs)
         with graph.case(side):
-            hidden = [Flatten(), painted, Activation(str(options["activation"]))]
+            hidden = [Flatten(), Painted(genome, 0, *inner, *how), Activation(str(options["activation"]))]
             x = graph.apply("hidden", graph.input, hidden, "painted")
-            return graph.apply("output", x, [Painted(genome, 1, (side, side), (1, n_outputs), *how)], "output")
+            return graph.apply("output", x, [Painted(genome, 1, *outer, *how)], "output")
 
+    layers = enumerate(_ends((height, width), int(options["resolution"]), n_outputs))
+    if not any(painted(genome, output, *ends, 1, *how).any() for output, ends in layers):
+        raise ArchitectureError("the function paints no link between pixels, hidden sheet and outputs")
     cases = [((side,), partial(sheet, side)) for side in options["resolutions"]]
     return graph.finish(graph.select("resolution", cases))
