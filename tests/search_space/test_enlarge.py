@@ -115,13 +115,13 @@ def test_a_learner_has_no_last_training(tmp_path):
 def test_an_extension_changes_the_last_training(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\ntitle: Mine\nextends: darts\nkinds:\n  cell:\n    final: {cells: 11}\n")
-    assert load_space(path).final == {"cell": {"channels": 36, "cells": 11}}
+    assert load_space(path).final == {"cell": {"channels": 36, "cells": 11, "largest": 0}}
 
 
 def test_it_is_shown():
-    assert described("darts")["final"] == {"cell": {"channels": 36, "cells": 20}}
+    assert described("darts")["final"] == {"cell": {"channels": 36, "cells": 20, "largest": 0}}
     labels = [str(child.label) for child in space_tree("darts").children]
-    assert any("at the end {channels: 36, cells: 20}" in label for label in labels)
+    assert any("at the end {channels: 36, cells: 20, largest: 0}" in label for label in labels)
 
 
 @pytest.mark.parametrize("name", [summary.name for summary in list_spaces() if load_space(summary.name).final])
