@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from estimator_cases import classifier, outcomes, regressor, two_classes
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -16,31 +17,6 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from autonas import AutoNASClassifier, AutoNASRegressor
-
-
-def classifier(**options: Any) -> AutoNASClassifier:
-    """Quick, silent and seeded."""
-    return AutoNASClassifier(**{"n_trials": 1, "cv": 2, "random_state": 0, "verbose": 0, **options})
-
-
-def regressor(**options: Any) -> AutoNASRegressor:
-    """Quick, silent and seeded."""
-    return AutoNASRegressor(**{"n_trials": 1, "cv": 2, "random_state": 0, "verbose": 0, **options})
-
-
-def two_classes(rows: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping classes; the best accuracy is about 0.84."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, size=rows)
-    return rng.normal(size=(rows, 3)) + y[:, None] * np.array([1.0, -1.0, 1.0]), y
-
-
-def outcomes(model: Any) -> list[tuple[Any, ...]]:
-    """Everything of the trials that may not depend on the clock."""
-    return [(t.id, t.proposal, dict(t.result.values), t.result.status) for t in model.trials_]
-
 
 # --- scikit-learn ----------------------------------------------------------------------------------------------------
 

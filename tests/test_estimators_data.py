@@ -8,30 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from estimator_cases import classifier, regressor, two_classes
 from sklearn.datasets import load_digits
 
-from autonas import AutoNASClassifier, AutoNASRegressor, load
+from autonas import load
 from autonas.data.prepare import prepare
 from autonas.errors import DataError
 from autonas.search_space.load import load_space
-
-
-def classifier(**options: Any) -> AutoNASClassifier:
-    """Quick, silent and seeded."""
-    return AutoNASClassifier(**{"n_trials": 1, "cv": 2, "random_state": 0, "verbose": 0, **options})
-
-
-def regressor(**options: Any) -> AutoNASRegressor:
-    """Quick, silent and seeded."""
-    return AutoNASRegressor(**{"n_trials": 1, "cv": 2, "random_state": 0, "verbose": 0, **options})
-
-
-def two_classes(rows: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping classes; the best accuracy is about 0.84."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, size=rows)
-    return rng.normal(size=(rows, 3)) + y[:, None] * np.array([1.0, -1.0, 1.0]), y
-
 
 # --- images and series -----------------------------------------------------------------------------------------------
 

@@ -7,32 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from ConfigSpace import ConfigurationSpace
+from estimator_cases import classifier, outcomes, two_classes
 from sklearn.metrics import get_scorer
 
 from autonas import AutoNASClassifier
 from autonas.errors import AutoNASError, JournalError, OptionError
 from autonas.search_space.learners import make_learner
 from autonas.search_space.space import SearchSpace
-
-
-def classifier(**options: Any) -> AutoNASClassifier:
-    """Quick, silent and seeded."""
-    return AutoNASClassifier(**{"n_trials": 1, "cv": 2, "random_state": 0, "verbose": 0, **options})
-
-
-def two_classes(rows: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping classes; the best accuracy is about 0.84."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, size=rows)
-    return rng.normal(size=(rows, 3)) + y[:, None] * np.array([1.0, -1.0, 1.0]), y
-
-
-def outcomes(model: Any) -> list[tuple[Any, ...]]:
-    """Everything of the trials that may not depend on the clock."""
-    return [(t.id, t.proposal, dict(t.result.values), t.result.status) for t in model.trials_]
 
 
 def test_a_time_limit_ends_with_a_model() -> None:

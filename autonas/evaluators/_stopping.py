@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autonas.core.objective import Metric
-from autonas.core.trial import Config, Proposal, Result, Trial
+from autonas.core.trial import Config, Proposal, Trial
 from autonas.data.task import Task
 from autonas.errors import OptionError
-from autonas.evaluators.base import Evaluator
+from autonas.evaluators.base import Evaluator, Wrapper
 from autonas.evaluators.train import Train
 from autonas.search_space.encode import VectorEncoding
 from autonas.search_space.space import SearchSpace
 from autonas.surrogates.curves import Curve, CurveModel, make_curve_model
 from autonas.surrogates.curves.base import best_so_far
-from autonas.training.learner import Report, go_on
 
 __all__ = ["CurveStopping"]
 
@@ -37,7 +35,7 @@ GROWTH = 1.3  # the model learns anew when there are so many times as many compl
 _INACTIVE = -1.0
 
 
-class CurveStopping(Evaluator):
+class CurveStopping(Wrapper):
     """Wraps an evaluator that trains.
 
     Parameters
@@ -62,12 +60,9 @@ class CurveStopping(Evaluator):
         inner: Evaluator | None = None,
         delta: float = 0.05,
     ) -> None:
-        super().__init__(metric, seed=seed, device=device)
+        super().__init__(metric, inner or Train(metric, seed=seed, device=device), seed=seed, device=device)
         if not 0 <= delta <= 1:
             raise OptionError(f"delta is a probability, in [0, 1]. Given: {delta!r}.")
-        self.inner = inner or Train(metric, seed=seed, device=device)
-        self.offers = self.inner.offers  # type: ignore[misc]
-        self.shared_state = self.inner.shared_state  # type: ignore[misc]
         self.delta = delta
         self._best = math.inf  # final loss of any complete curve
         self._complete: list[tuple[Curve, Config]] = []
@@ -77,22 +72,10 @@ class CurveStopping(Evaluator):
 
     def prepare(self, space: SearchSpace, task: Task) -> None:
         super().prepare(space, task)
-        self.inner.prepare(space, task)
         self._encoding = VectorEncoding(space, one_hot=True, inactive=_INACTIVE)
 
-    def evaluate(
-        self,
-        proposal: Proposal,
-        parent: Path | None,
-        workdir: Path,
-        report: Report = go_on,
-        seconds: float | None = None,
-    ) -> Result:
-        """As the wrapped evaluator."""
-        return self.inner.evaluate(proposal, parent, workdir, report, seconds)
-
     def observe(self, trial: Trial) -> None:
-        self.inner.observe(trial)
+        super().observe(trial)
         curve = [(z, loss) for z, loss in trial.result.curve if 0 < z <= 1 and math.isfinite(loss)]
         self._curves[trial.id] = curve
         if not curve or trial.result.status != "ok" or trial.proposal.fidelity < 1:

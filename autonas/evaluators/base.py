@@ -13,7 +13,7 @@ from autonas.data.task import Task
 from autonas.search_space.space import SearchSpace
 from autonas.training.learner import Report, go_on
 
-__all__ = ["Evaluator", "device_of"]
+__all__ = ["Evaluator", "Wrapper", "device_of"]
 
 
 class Evaluator(ABC):
@@ -81,6 +81,47 @@ class Evaluator(ABC):
         -------
         Result; a failure of the model is a result with its reason, never an exception.
         """
+
+
+class Wrapper(Evaluator):
+    """An evaluator around another one, which does all that is not said otherwise.
+
+    Parameters
+    ----------
+    metric : Metric
+    inner : Evaluator
+    seed, device
+        See :class:`Evaluator`.
+    """
+
+    def __init__(self, metric: Metric, inner: Evaluator, *, seed: int = 0, device: str = "cpu") -> None:
+        super().__init__(metric, seed=seed, device=device)
+        self.inner = inner
+        self.offers = inner.offers  # type: ignore[misc]  # of this instance
+        self.shared_state = inner.shared_state  # type: ignore[misc]
+
+    def prepare(self, space: SearchSpace, task: Task) -> None:
+        super().prepare(space, task)
+        self.inner.prepare(space, task)
+
+    def observe(self, trial: Trial) -> None:
+        self.inner.observe(trial)
+
+    def judge(
+        self, trial_id: int, proposal: Proposal, progress: float, values: Mapping[str, float]
+    ) -> dict[str, Any] | None:
+        return self.inner.judge(trial_id, proposal, progress, values)
+
+    def evaluate(
+        self,
+        proposal: Proposal,
+        parent: Path | None,
+        workdir: Path,
+        report: Report = go_on,
+        seconds: float | None = None,
+    ) -> Result:
+        """As the inner evaluator."""
+        return self.inner.evaluate(proposal, parent, workdir, report, seconds)
 
 
 def device_of(device: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ import numpy as np
 
 from autonas.core.goals import BATCH, COSTS, Goals
 from autonas.core.state import load_state, save_state
-from autonas.core.trial import Proposal, Result, Trial
-from autonas.data.task import Task
+from autonas.core.trial import Proposal, Result
 from autonas.errors import OptionError
-from autonas.evaluators.base import Evaluator, device_of
+from autonas.evaluators.base import Evaluator, Wrapper, device_of
 from autonas.evaluators.train import LEARNER_FILE, PREDICTIONS_FILE
 from autonas.search_space.learners import make_learner
 from autonas.search_space.space import SearchSpace
@@ -54,7 +53,7 @@ def check_costs(goals: Goals, space: SearchSpace) -> None:
         )
 
 
-class Costed(Evaluator):
+class Costed(Wrapper):
     """Adds costs and further metrics to what an evaluator brings.
 
     Parameters
@@ -64,22 +63,8 @@ class Costed(Evaluator):
     """
 
     def __init__(self, inner: Evaluator, goals: Goals) -> None:
-        super().__init__(goals.metric, seed=inner.seed, device=inner.device)
-        self.inner, self.goals = inner, goals
-        self.offers = inner.offers  # type: ignore[misc]  # of this instance
-        self.shared_state = inner.shared_state  # type: ignore[misc]
-
-    def prepare(self, space: SearchSpace, task: Task) -> None:
-        super().prepare(space, task)
-        self.inner.prepare(space, task)
-
-    def observe(self, trial: Trial) -> None:
-        self.inner.observe(trial)
-
-    def judge(
-        self, trial_id: int, proposal: Proposal, progress: float, values: Mapping[str, float]
-    ) -> dict[str, Any] | None:
-        return self.inner.judge(trial_id, proposal, progress, values)
+        super().__init__(goals.metric, inner, seed=inner.seed, device=inner.device)
+        self.goals = goals
 
     def evaluate(
         self,

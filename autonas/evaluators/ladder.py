@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from autonas.core.objective import Metric
 from autonas.core.trial import Proposal, Result, Trial
 from autonas.data.task import Task
 from autonas.errors import OptionError
-from autonas.evaluators.base import Evaluator
+from autonas.evaluators.base import Evaluator, Wrapper
 from autonas.search_space.space import SearchSpace
 from autonas.training.learner import Report, go_on
 
@@ -80,7 +80,7 @@ class Rung:
         return float(np.quantile(losses, max(0.5, 0.5 + trust.tau * (rank - 0.5)))), trust
 
 
-class Ladder(Evaluator):
+class Ladder(Wrapper):
     """Evaluators of rising cost.
 
     Parameters
@@ -99,28 +99,21 @@ class Ladder(Evaluator):
     def __init__(
         self, metric: Metric, *, seed: int = 0, device: str = "cpu", rungs: Sequence[tuple[str, Evaluator]]
     ) -> None:
-        super().__init__(metric, seed=seed, device=device)
         names = [name for name, _ in rungs]
         if len(rungs) < 2 or len(set(names)) < len(names):
             raise OptionError(f'A ladder has at least two different evaluators: ["zerocost", "train"]. Given: {names}.')
+        super().__init__(metric, rungs[-1][1], seed=seed, device=device)
         self.rungs = [Rung(name, evaluator) for name, evaluator in rungs[:-1]]
-        self.last = rungs[-1][1]
-        self.offers = self.last.offers  # type: ignore[misc]
         self.shared_state = any(evaluator.shared_state for _, evaluator in rungs)  # type: ignore[misc]
 
     def prepare(self, space: SearchSpace, task: Task) -> None:
         super().prepare(space, task)
-        for evaluator in (*(rung.evaluator for rung in self.rungs), self.last):
-            evaluator.prepare(space, task)
+        for rung in self.rungs:
+            rung.evaluator.prepare(space, task)
 
     def observe(self, trial: Trial) -> None:
         self._learn(trial)
-        self.last.observe(trial)
-
-    def judge(
-        self, trial_id: int, proposal: Proposal, progress: float, values: Mapping[str, float]
-    ) -> dict[str, Any] | None:
-        return self.last.judge(trial_id, proposal, progress, values)
+        super().observe(trial)
 
     def evaluate(
         self,
@@ -148,7 +141,7 @@ class Ladder(Evaluator):
                 result = Result({self.metric.name: loss}, "stopped", cost, info=info)
                 self._learn(Trial(-1, proposal, result))
                 return result
-        result = self.last.evaluate(proposal, parent, workdir, report, _left(clock))
+        result = self.inner.evaluate(proposal, parent, workdir, report, _left(clock))
         result = Result(
             **{**result.__dict__, "cost_seconds": cost + result.cost_seconds, "info": {**result.info, **info}}
         )

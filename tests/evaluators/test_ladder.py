@@ -68,7 +68,7 @@ def test_a_list_is_a_ladder():
     made = make_evaluator(["zerocost", "median(train)"], METRIC, seed=0, device="cpu")
     assert isinstance(made, Ladder)
     assert [rung.name for rung in made.rungs] == ["zerocost"]
-    assert made.offers == made.last.offers
+    assert made.offers == made.inner.offers
     check_evaluator(["zerocost", "train"])
     with pytest.raises(OptionError, match="Did you mean 'zerocost'"):
         check_evaluator(["zerocoast", "train"])
