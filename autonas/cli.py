@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +19,8 @@ import typer
 
 from autonas.bench.cli import app as bench
 from autonas.errors import AutoNASError, DataError, ModelError, OptionError
+from autonas.search_space.cli import Json
+from autonas.search_space.cli import app as spaces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-spaces = typer.Typer(no_args_is_help=False)
-
 app.add_typer(bench, name="bench")
 app.add_typer(spaces, name="spaces")
 
 _RECORD, _SEARCH = "fit.json", "search"
 _SHOWN = 10  # rows of the leaderboard after a fit
-_WIDE = 160  # columns of a tree that is not printed to a terminal
 
 Data = Annotated[
     Path, typer.Argument(metavar="DATA", help="CSV or Parquet file, or a folder of images.", show_default=False)
@@ -52,8 +50,6 @@ Data = Annotated[
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.", show_default=False)]
 TimeLimit = Annotated[float | None, typer.Option(help="Wall-clock seconds of the whole fit.", show_default=False)]
 Trials = Annotated[int | None, typer.Option(help="Number of trials in all.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on the standard output.")]
-Space = Annotated[str, typer.Argument(metavar="NAME", help="Of a space, or a YAML file.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
@@ -290,45 +286,6 @@ def leaderboard(model: Model, as_json: Json = False) -> None:
     """Show the trials of a model, best first."""
     board = _load(model).leaderboard_
     typer.echo(json.dumps(_rows(board))) if as_json else _print_table(board)
-
-
-@spaces.callback(invoke_without_command=True)
-def _spaces(context: typer.Context, as_json: Json = False) -> None:
-    """List the search spaces, show the hyperparameters and conditions of one, or copy one to edit it."""
-    if context.invoked_subcommand is not None:
-        return
-    from autonas.search_space.describe import space_table
-    from autonas.search_space.load import list_spaces
-
-    found = list_spaces()
-    typer.echo(json.dumps([asdict(space) for space in found]) if as_json else space_table(found))
-
-
-@spaces.command()
-def show(space: Space, as_json: Json = False) -> None:
-    """Print the tree of conditions of a space."""
-    from autonas.search_space.describe import described, space_tree
-
-    if as_json:
-        typer.echo(json.dumps(described(space)))
-        return
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(space_tree(space))
-
-
-@spaces.command()
-def copy(
-    space: Space,
-    path: Annotated[
-        Path | None, typer.Argument(help="File or folder; default: NAME.yaml here.", show_default=False)
-    ] = None,
-) -> None:
-    """Write an editable copy of a space."""
-    from autonas.search_space.describe import copy_space
-
-    target = copy_space(space, path)
-    typer.echo(f"{target}  Use it:  autonas fit DATA --space {target if len(target.parts) > 1 else f'./{target}'}")
 
 
 @app.command()
