@@ -14,13 +14,13 @@ import numpy as np
 from scipy.linalg import blas, lapack
 from scipy.optimize import minimize
 
-from autonas.surrogates.kernels import base, base_gradient, base_variance, matern, squared_distances
+from autonas.surrogates.kernels import base, base_gradient, base_variance, matern, squared_distances, squared_norms
 
-__all__ = ["GaussianProcess", "Points", "Posterior"]
+__all__ = ["IMPOSSIBLE", "GaussianProcess", "Points", "Posterior", "evidence"]
 
 _WEIGHT_SD, _NOISE_MEAN, _NOISE_SD = 1.2, -4.0, 1.5
 _OFFSET = 1.0  # b of the kernel, where there are branches
-_IMPOSSIBLE = 1e10
+IMPOSSIBLE = 1e10
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,12 @@ class GaussianProcess:
             scales = scale[:, None] * scale
             covariance = _OFFSET * (branches @ branches.T) / self.n_roots + scales * correlation
         covariance = covariance + noise * np.eye(n)
-        factor, failed = lapack.dpotrf(covariance, lower=1)
-        if failed:
-            return _IMPOSSIBLE, np.zeros_like(theta)
-        inverse, _ = lapack.dpotri(factor, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        alpha = inverse @ z
-        variance = (z @ alpha + 2) / (n + 2)
+        found = evidence(covariance, z)
+        if found is None:
+            return IMPOSSIBLE, np.zeros_like(theta)
+        value, outer = found
         off = (theta - self.prior) / self._sd
-        value = (n + 2) / 2 * np.log(variance) + np.log(np.diag(factor)).sum() + (off**2).sum() / 2
-
-        outer = (inverse - np.outer(alpha, alpha) / variance) / 2
+        value += (off**2).sum() / 2
         gradient = off / self._sd
         gradient[self.n_blocks] += noise * np.trace(outer)
         if self.n_roots:
@@ -141,7 +136,7 @@ class GaussianProcess:
             bounds=self._bounds,
             options={"maxfun": calls},
         )
-        return found.x if found.fun < _IMPOSSIBLE else start
+        return found.x if found.fun < IMPOSSIBLE else start
 
     def posterior(self, points: Points, z: np.ndarray, theta: np.ndarray) -> Posterior:
         """What is believed after ``z`` was seen at the points."""
@@ -169,7 +164,7 @@ class Posterior:
         self._weights, self._noise, self._amplitudes = process._parts(theta)  # noqa: SLF001
         self._scale = np.sqrt(self._weights)[process.block]
         self._units = self._scaled(points)
-        self._norms = _norms(self._units)
+        self._norms = squared_norms(self._units)
         covariance = self._covariance(self._units, self._norms, points) + self._noise * np.eye(len(z))
         self._factor, failed = lapack.dpotrf(covariance, lower=1)
         if failed:
@@ -182,7 +177,7 @@ class Posterior:
     def predict(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the function itself (without noise), (n,) each."""
         units = self._scaled(points)
-        norms = _norms(units)
+        norms = squared_norms(units)
         cross = self._covariance(units, norms, points)
         mean = cross @ self._alpha
         explained = blas.dtrsm(1.0, self._factor, cross.T, lower=1)
@@ -220,6 +215,26 @@ class Posterior:
         return covariance
 
 
-def _norms(rows: np.ndarray) -> np.ndarray:
-    """Squared norms of rows."""
-    return np.einsum("ij,ij->i", rows, rows)
+def evidence(covariance: np.ndarray, z: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Negative log evidence of targets, their variance integrated out, and its gradient.
+
+    Parameters
+    ----------
+    covariance : (n, n) array
+        Up to the variance, whose prior is a weak inverse gamma.
+    z : (n,) array
+
+    Returns
+    -------
+    (value, gradient) or None
+        Up to a constant; the gradient is (n, n).  None: the matrix is not positive definite.
+    """
+    factor, failed = lapack.dpotrf(covariance, lower=1)
+    if failed:
+        return None
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    alpha = inverse @ z
+    variance = (z @ alpha + 2) / (len(z) + 2)
+    value = (len(z) + 2) / 2 * np.log(variance) + np.log(np.diag(factor)).sum()
+    return value, (inverse - np.outer(alpha, alpha) / variance) / 2

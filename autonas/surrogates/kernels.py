@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-__all__ = ["MAIN", "base", "base_gradient", "base_variance", "matern", "squared_distances"]
+__all__ = ["MAIN", "base", "base_gradient", "base_variance", "matern", "squared_distances", "squared_norms"]
 
 MAIN = 0.3  # a, the share of the main effects
 _SQRT5 = math.sqrt(5)
@@ -73,3 +73,8 @@ def base_gradient(
     by_norm = (2 * MAIN / total) * (norms @ outer.sum(1))
     by_total = -(2 * MAIN / total**2) * float((outer * products).sum())
     return by_distance + by_norm + by_total
+
+
+def squared_norms(rows: np.ndarray) -> np.ndarray:
+    """Squared norms of rows."""
+    return np.einsum("ij,ij->i", rows, rows)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from autonas.surrogates.gp import GaussianProcess, Points, Posterior
-from autonas.surrogates.kernels import base, base_gradient, base_variance
+from autonas.surrogates.gp import IMPOSSIBLE, GaussianProcess, Points, Posterior, evidence
+from autonas.surrogates.kernels import base, base_gradient, base_variance, squared_norms
 
 __all__ = ["RungPoints", "RungPosterior", "RungProcess"]
 
@@ -24,7 +24,6 @@ _WEIGHT_SD, _TILT_SD, _EXTRA_MEAN, _EXTRA_SD = 1.2, 0.5, -0.7, 1.0
 _NOISE_FULL, _NOISE_FULL_SD, _NOISE_LOW, _NOISE_LOW_SD = -4.0, 1.5, 0.0, 2.0
 _OFFSET = 1.0  # as in ``gp.py``
 _CONSTANT, _SHIFT = 1.0, 4.0  # c and e
-_IMPOSSIBLE = 1e10
 
 
 @dataclass(frozen=True)
@@ -119,17 +118,12 @@ class RungProcess(GaussianProcess):
         by_rung = self.by_rung(theta, rungs, rungs)
         noises = self.noises(theta)
         covariance = _CONSTANT + _SHIFT * np.outer(p, p) + core * by_rung + np.diag(noises[rungs])
-        factor, failed = lapack.dpotrf(covariance, lower=1)
-        if failed:
-            return _IMPOSSIBLE, np.zeros_like(theta)
-        inverse, _ = lapack.dpotri(factor, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        alpha = inverse @ z
-        variance = (z @ alpha + 2) / (n + 2)
+        found = evidence(covariance, z)
+        if found is None:
+            return IMPOSSIBLE, np.zeros_like(theta)
+        value, outer = found
         off = (theta - self.prior) / self._sd
-        value = (n + 2) / 2 * np.log(variance) + np.log(np.diag(factor)).sum() + (off**2).sum() / 2
-
-        outer = (inverse - np.outer(alpha, alpha) / variance) / 2
+        value += (off**2).sum() / 2
         gradient = off / self._sd
         gradient[k:m] += noises * np.bincount(rungs, np.diag(outer), self.n_rungs)
         by_core = outer * core
@@ -154,7 +148,7 @@ class RungProcess(GaussianProcess):
             bounds=self._bounds,
             options={"maxfun": calls},
         )
-        return found.x if found.fun < _IMPOSSIBLE else start
+        return found.x if found.fun < IMPOSSIBLE else start
 
     def posterior(self, points: Points, z: np.ndarray, theta: np.ndarray) -> RungPosterior:
         """What is believed after ``z`` was seen at the points."""
@@ -183,7 +177,7 @@ class RungPosterior(Posterior):
         self._weights, _, self._amplitudes = process._parts(theta)  # noqa: SLF001
         self._scale = np.sqrt(self._weights)[process.block]
         self._units = self._scaled(points)
-        self._norms = _norms(self._units)
+        self._norms = squared_norms(self._units)
         noise = process.noises(theta)[points.rungs]
         self._factor, failed = lapack.dpotrf(
             self._covariance(self._units, self._norms, points) + np.diag(noise), lower=1
@@ -198,7 +192,7 @@ class RungPosterior(Posterior):
         """Mean and standard deviation of the function itself (without noise) at the points' rungs, (n,) each."""
         assert isinstance(points, RungPoints)
         units = self._scaled(points)
-        norms = _norms(units)
+        norms = squared_norms(units)
         cross = self._covariance(units, norms, points)
         explained = blas.dtrsm(1.0, self._factor, cross.T, lower=1)
         p = self._process.gaps[points.rungs]
@@ -216,7 +210,7 @@ class RungPosterior(Posterior):
             One configuration at several rungs.
         """
         units = self._scaled(points)
-        norms = _norms(units)
+        norms = squared_norms(units)
         explained = blas.dtrsm(1.0, self._factor, self._covariance(units, norms, points).T, lower=1)
         p, rungs = self._process.gaps[points.rungs], points.rungs
         by_rung = self._process.by_rung(self._theta, rungs, rungs)
@@ -245,8 +239,3 @@ class RungPosterior(Posterior):
         covariance *= self._process.by_rung(self._theta, left.rungs, self._points.rungs)
         covariance += _CONSTANT + _SHIFT * np.outer(p, q)
         return covariance
-
-
-def _norms(rows: np.ndarray) -> np.ndarray:
-    """Squared norms of rows."""
-    return np.einsum("ij,ij->i", rows, rows)
