@@ -16,12 +16,13 @@ import numpy as np
 
 from autonas.surrogates.codes import Codes
 from autonas.surrogates.encoding import Encoding
-from autonas.surrogates.gp import GaussianProcess, Points, Posterior
+from autonas.surrogates.gp import LITTLE_NOISE, NOISE, GaussianProcess, Points, Posterior
 from autonas.surrogates.targets import bent, knee, ranked, standardised
 
 __all__ = ["Belief", "Model", "Scalarise"]
 
 _NUMBER, _GROUP, _OTHER = 1.25, 0.5, -0.5  # prior means of ln w
+_PAIRS = 0.3  # share of the effects of pairs where all is choices and orders
 _EVERY = 30  # up to so many trials the parameters are refitted for each
 _CALLS, _ANCHOR_CALLS = 8, 20  # evaluations of the posterior density in a fit
 _SIMILAR = 300  # trials that the odds of success look at
@@ -219,7 +220,11 @@ class Model:
             block, centre = np.append(block, len(log_weights)), np.append(centre, 0.0)
             log_weights = np.append(log_weights, _OTHER)
         n_branches = int(sum(self.codes.n_values[j] for j in self.roots))
-        return GaussianProcess(block, centre, log_weights, n_branches, len(self.roots))
+        # a function of numbers alone may well be smooth; low fidelities are noisy
+        smooth = not with_fidelity and not self.codes.parents and not self.codes.n_values.any()
+        noise = LITTLE_NOISE if smooth else NOISE
+        pairs = _PAIRS if self._flat else 0.0
+        return GaussianProcess(block, centre, log_weights, n_branches, len(self.roots), noise, pairs)
 
     def branches(self, rows: np.ndarray) -> np.ndarray:
         """Indicators of the values of the roots, (n, n_branches)."""

@@ -16,9 +16,10 @@ from scipy.optimize import minimize
 
 from autonas.surrogates.kernels import base, base_gradient, base_variance, matern, squared_distances, squared_norms
 
-__all__ = ["IMPOSSIBLE", "GaussianProcess", "Points", "Posterior", "evidence"]
+__all__ = ["IMPOSSIBLE", "LITTLE_NOISE", "NOISE", "GaussianProcess", "Points", "Posterior", "evidence"]
 
-_WEIGHT_SD, _NOISE_MEAN, _NOISE_SD = 1.2, -4.0, 1.5
+_WEIGHT_SD = 1.2
+NOISE, LITTLE_NOISE = (-4.0, 1.5), (-6.0, 2.5)  # prior means and standard deviations of ln noise
 _OFFSET = 1.0  # b of the kernel, where there are branches
 IMPOSSIBLE = 1e10
 
@@ -61,17 +62,29 @@ class GaussianProcess:
         Prior means of ``ln w``.
     n_branches, n_roots : int
         Branches of the space, and choices that open them.
+    noise : (float, float)
+        Prior mean and standard deviation of ``ln noise``, where targets have a variance of about one.
+    pairs : float
+        Share of the effects of pairs in the kernel.
     """
 
     def __init__(
-        self, block: np.ndarray, centre: np.ndarray, log_weights: np.ndarray, n_branches: int = 0, n_roots: int = 0
+        self,
+        block: np.ndarray,
+        centre: np.ndarray,
+        log_weights: np.ndarray,
+        n_branches: int = 0,
+        n_roots: int = 0,
+        noise: tuple[float, float] = NOISE,
+        pairs: float = 0.0,
     ) -> None:
         self.block = block
         self.centre = centre
         self.n_blocks = len(log_weights)
         self.n_roots = n_roots
-        self.prior = np.concatenate([log_weights, [_NOISE_MEAN], np.zeros(n_branches)])
-        self._sd = np.concatenate([np.full(self.n_blocks, _WEIGHT_SD), [_NOISE_SD], np.ones(n_branches)])
+        self.pairs = pairs
+        self.prior = np.concatenate([log_weights, [noise[0]], np.zeros(n_branches)])
+        self._sd = np.concatenate([np.full(self.n_blocks, _WEIGHT_SD), [noise[1]], np.ones(n_branches)])
         self._bounds = [(-7.0, 5.0)] * self.n_blocks + [(-10.0, 1.0)] + [(-3.0, 3.0)] * n_branches
 
     def objective(
@@ -93,7 +106,7 @@ class GaussianProcess:
         r2 = (weights @ distances).reshape(n, n)
         sizes = weights @ norms
         products = (sizes[:, None] + sizes - r2) / 2
-        correlation = base(r2, products, total)
+        correlation = base(r2, products, total, self.pairs)
         covariance = correlation
         if self.n_roots:
             scale = np.exp(branches @ amplitudes)
@@ -111,7 +124,8 @@ class GaussianProcess:
         if self.n_roots:
             outer = outer * scales
             gradient[self.n_blocks + 1 :] += 2 * branches.T @ (outer * correlation).sum(1)
-        gradient[: self.n_blocks] += weights * base_gradient(r2, products, outer, distances, norms, total)
+        by_weight = base_gradient(r2, products, outer, distances, norms, total, self.pairs)
+        gradient[: self.n_blocks] += weights * by_weight
         return value, gradient
 
     def by_block(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +195,7 @@ class Posterior:
         cross = self._covariance(units, norms, points)
         mean = cross @ self._alpha
         explained = blas.dtrsm(1.0, self._factor, cross.T, lower=1)
-        prior = base_variance(norms, self._weights.sum())
+        prior = base_variance(norms, self._weights.sum(), self._process.pairs)
         if self._process.n_roots:
             prior = prior * np.exp(2 * (points.branches @ self._amplitudes)) + _OFFSET
         rest = np.maximum(prior - np.einsum("ij,ij->j", explained, explained), 1e-8)
@@ -206,7 +220,7 @@ class Posterior:
         r2 += norms[:, None]
         r2 += self._norms
         np.maximum(r2, 0, out=r2)
-        covariance = base(r2, products, self._weights.sum())
+        covariance = base(r2, products, self._weights.sum(), self._process.pairs)
         if self._process.n_roots:
             right = self._points
             covariance *= np.exp(left.branches @ self._amplitudes)[:, None]

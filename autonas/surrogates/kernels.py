@@ -1,13 +1,15 @@
 """The kernel of the Gaussian process over mixed, conditional spaces, and its gradient.
 
     K(x, x') = b B(x, x') + s(x) s(x') K0(x, x')
-    K0 = (1 - a) M(r) + (2 a / W) sum_p w_p <u_p, u'_p>,    r^2 = sum_p w_p |u_p - u'_p|^2,    W = sum_p w_p
+    K0 = (1 - a - c) M(r) + a L + c L^2,    r^2 = sum_p w_p |u_p - u'_p|^2
+    L = (2 / W) sum_p w_p <u_p, u'_p>,    W = sum_p w_p
 
-u_p is block p of the features less its mean over the space, M the Matern correlation with nu = 5/2.  The second part
-of K0 is a linear model of main effects with the same weights; for choices it is the weighted overlap of Hutter et al
-2011, up to the mean.  Where a choice opens a branch of the space (a kind of model), B is the share of such choices
-that two points have in common and ln s(x) the sum of an amplitude for each value: a branch whose losses spread widely
-may still fall far, one whose losses hardly vary is closed.
+u_p is block p of the features less its mean over the space, M the Matern correlation with nu = 5/2.  L is a linear
+model of main effects with the same weights; for choices it is the weighted overlap of Hutter et al 2011, up to the
+mean.  Its square adds the effects of pairs, which makes the extremes of a space (cells of one operation) the least
+certain, and so the first to be tried.  Where a choice opens a branch of the space (a kind of model), B is the share of
+such choices that two points have in common and ln s(x) the sum of an amplitude for each value: a branch whose losses
+spread widely may still fall far, one whose losses hardly vary is closed.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def matern(r2: np.ndarray) -> np.ndarray:
     return (1 + r + 5 / 3 * r2) * np.exp(-r)
 
 
-def base(r2: np.ndarray, products: np.ndarray, total: float) -> np.ndarray:
+def base(r2: np.ndarray, products: np.ndarray, total: float, pairs: float = 0.0) -> np.ndarray:
     """K0.
 
     Parameters
@@ -43,17 +45,27 @@ def base(r2: np.ndarray, products: np.ndarray, total: float) -> np.ndarray:
         Squared distances and inner products of weighted, centred features.
     total : float
         Sum W of the weights of the blocks.
+    pairs : float
+        c, the share of the effects of pairs.
     """
-    return (1 - MAIN) * matern(r2) + (2 * MAIN / total) * products
+    linear = (2 / total) * products
+    return (1 - MAIN - pairs) * matern(r2) + (MAIN + pairs * linear) * linear
 
 
-def base_variance(norms: np.ndarray, total: float) -> np.ndarray:
+def base_variance(norms: np.ndarray, total: float, pairs: float = 0.0) -> np.ndarray:
     """K0(x, x) from the squared norms of weighted, centred features."""
-    return (1 - MAIN) + (2 * MAIN / total) * norms
+    linear = (2 / total) * norms
+    return (1 - MAIN - pairs) + (MAIN + pairs * linear) * linear
 
 
 def base_gradient(
-    r2: np.ndarray, products: np.ndarray, outer: np.ndarray, distances: np.ndarray, norms: np.ndarray, total: float
+    r2: np.ndarray,
+    products: np.ndarray,
+    outer: np.ndarray,
+    distances: np.ndarray,
+    norms: np.ndarray,
+    total: float,
+    pairs: float = 0.0,
 ) -> np.ndarray:
     """How a function F of K0 changes with the weights, (n_blocks,).
 
@@ -68,10 +80,12 @@ def base_gradient(
         Squared norms of the centred features by block, without weights.
     """
     r = _SQRT5 * np.sqrt(r2)
-    slope = -(5 / 6) * (1 - MAIN) * (1 + r) * np.exp(-r) - MAIN / total  # <u, u'> = (|u|^2 + |u'|^2 - |u - u'|^2) / 2
-    by_distance = distances @ (outer * slope).ravel()
-    by_norm = (2 * MAIN / total) * (norms @ outer.sum(1))
-    by_total = -(2 * MAIN / total**2) * float((outer * products).sum())
+    by_product = outer * (2 / total) * (MAIN + (4 * pairs / total) * products)
+    # <u, u'> = (|u|^2 + |u'|^2 - |u - u'|^2) / 2
+    slope = outer * (-(5 / 6) * (1 - MAIN - pairs) * (1 + r) * np.exp(-r)) - by_product / 2
+    by_distance = distances @ slope.ravel()
+    by_norm = norms @ by_product.sum(1)
+    by_total = -float((by_product * products).sum()) / total
     return by_distance + by_norm + by_total
 
 

@@ -15,9 +15,10 @@ def points(rng, n, branches=False):
     return Points(X, np.eye(3)[labels] if branches else np.zeros((n, 0)))
 
 
-def process(branches=False):
+def process(branches=False, pairs=0.0):
+    weights = np.array([0.3, -0.5, 1.25])
     return GaussianProcess(
-        np.array([0, 0, 1, 2, 2]), np.full(5, 0.4), np.array([0.3, -0.5, 1.25]), 3 * branches, int(branches)
+        np.array([0, 0, 1, 2, 2]), np.full(5, 0.4), weights, 3 * branches, int(branches), pairs=pairs
     )
 
 
@@ -37,10 +38,11 @@ def test_the_main_effects_of_choices_are_the_weighted_overlap():
     assert base(far, one_hot @ one_hot.T, weights.sum()) == pytest.approx(MAIN * same, abs=1e-12)
 
 
+@pytest.mark.parametrize("pairs", [0.0, 0.3])
 @pytest.mark.parametrize("branches", [False, True])
-def test_the_gradient_is_that_of_the_objective(branches):
+def test_the_gradient_is_that_of_the_objective(branches, pairs):
     rng = np.random.default_rng(1)
-    gp, data, z = process(branches), points(rng, 12, branches), rng.normal(size=12)
+    gp, data, z = process(branches, pairs), points(rng, 12, branches), rng.normal(size=12)
     theta = gp.prior + 0.4 * rng.normal(size=len(gp.prior))
     given = *gp.by_block(data.features), data.branches, z
     _, gradient = gp.objective(theta, *given)
@@ -48,17 +50,19 @@ def test_the_gradient_is_that_of_the_objective(branches):
     assert gradient == pytest.approx(numeric, abs=2e-4)
 
 
+@pytest.mark.parametrize("pairs", [0.0, 0.3])
 @pytest.mark.parametrize("branches", [False, True])
-def test_the_posterior_is_the_dense_formula(branches):
+def test_the_posterior_is_the_dense_formula(branches, pairs):
     rng = np.random.default_rng(2)
-    gp, seen, new = process(branches), points(rng, 15, branches), points(rng, 6, branches)
+    gp, seen, new = process(branches, pairs), points(rng, 15, branches), points(rng, 6, branches)
     z = rng.normal(size=15)
     theta = gp.prior + 0.3 * rng.normal(size=len(gp.prior))
     weights, noise, amplitudes = np.exp(theta[:3]), np.exp(theta[3]), theta[4:]
 
     def covariance(left, right):
         u, v = ((p.features - 0.4) * np.sqrt(weights)[gp.block] for p in (left, right))
-        k = 0.7 * Matern(nu=2.5)(u, v) + 0.3 * 2 / weights.sum() * u @ v.T
+        linear = 2 / weights.sum() * u @ v.T
+        k = (0.7 - pairs) * Matern(nu=2.5)(u, v) + 0.3 * linear + pairs * linear**2
         if branches:
             k = k * np.outer(np.exp(left.branches @ amplitudes), np.exp(right.branches @ amplitudes))
             k = k + (left.branches.argmax(1)[:, None] == right.branches.argmax(1))
