@@ -1,9 +1,9 @@
-"""Embedding of numeric columns in front of a network for tables.
+"""Embedding of numeric columns in front of a network for tables, and dropout of what comes out.
 
 "periodic" is learned here: cosines of learned frequencies and phases, mixed linearly to a few
 numbers per column and concatenated to the input (Gorishniy et al 2022 in the small form of
 Holzmüller et al 2024).  "ple", the piecewise-linear encoding, has nothing to learn and is a view of
-the data.
+the data.  Dropping inputs (Hinton et al 2012) keeps networks from memorising rows by the many columns of an encoding.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from autonas.architectures.ops import Dropout
 from autonas.core.trial import Value
 from autonas.errors import unknown
 
@@ -67,11 +68,12 @@ def embedding(options: Mapping[str, Value], width: int, n_numeric: int) -> tuple
     Parameters
     ----------
     options : mapping
-        ``embedding``, ``frequencies``, ``frequency_scale``.
+        ``embedding``, ``frequencies``, ``frequency_scale``, ``input_dropout``.
     width : int
         Number of input features, of which the first ``n_numeric`` are numeric columns.
     """
+    dropout = Dropout(float(options.get("input_dropout", 0.0)))
     if options.get("embedding", "none") != "periodic" or not 0 < n_numeric <= _MOST_COLUMNS:
-        return nn.Identity(), width
+        return dropout, width
     module = Periodic(n_numeric, int(options.get("frequencies", 12)), float(options.get("frequency_scale", 0.2)))
-    return module, width + Periodic.outputs * n_numeric
+    return nn.Sequential(module, dropout), width + Periodic.outputs * n_numeric

@@ -25,8 +25,8 @@ def build(options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_
     Parameters
     ----------
     options : mapping
-        ``embedding`` (``frequencies``, ``frequency_scale``), ``depth``, ``width``, ``activation``,
-        ``normalisation``, ``dropout``.
+        ``embedding`` (``frequencies``, ``frequency_scale``), ``input_dropout``, ``depth``, ``width``,
+        ``activation``, ``normalisation``, ``dropout``.
     shape : sequence of int
         Shape of one row: (features,).
     n_numeric : int

@@ -34,8 +34,8 @@ def build(options: Mapping[str, Value], shape: Sequence[int], n_outputs: int, n_
     Parameters
     ----------
     options : mapping
-        ``embedding`` (``frequencies``, ``frequency_scale``), ``blocks``, ``width``, ``hidden_factor``,
-        ``activation``, ``normalisation``, ``hidden_dropout``, ``residual_dropout``.
+        ``embedding`` (``frequencies``, ``frequency_scale``), ``input_dropout``, ``blocks``, ``width``,
+        ``hidden_factor``, ``activation``, ``normalisation``, ``hidden_dropout``, ``residual_dropout``.
     shape : sequence of int
         Shape of one row: (features,).
     n_numeric : int

@@ -3,13 +3,13 @@
 ``extends: tabular`` takes over everything of the space ``tabular`` that the file does not state itself.  ``kinds``,
 if it is there, lists the kinds to keep and to add; a kind without a value is as it was, and of another one
 hyperparameters replace those of the same name, conditions those of the same child, settings those of the same key.
-Entries of the portfolio and of ``only`` that speak of a kind that was left out are left out; the file's own entries of
-the portfolio stand after the others.
+Entries of the portfolio and of ``only`` that speak of a kind that was left out are left out.  The file's own entries of
+the portfolio stand after the others, and in place of all those of the same kinds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from autonas.search_space.spec import hyperparameter
@@ -44,18 +44,24 @@ def extended(doc: Document, base: Document) -> Document:
             merged["only"] = {
                 task: [name for name in names if name.partition(":")[0] not in gone] for task, names in only.items()
             }
-    earlier = list(_entries(base, next(iter(known), ""), gone))
-    merged["portfolio"] = [*earlier, *doc.items(own.get("portfolio", []), "portfolio")]
+    later = list(_entries(doc, own.get("portfolio", []), next(iter(merged.get("kinds") or ()), "")))
+    gone |= {entry["config"]["model"] for entry in later}
+    earlier = [
+        entry
+        for entry in _entries(base, base.data.get("portfolio", []), next(iter(known), ""))
+        if entry["config"]["model"] not in gone
+    ]
+    merged["portfolio"] = [*earlier, *later]
     return doc.written_out(merged, f"{doc.label} (extends {own['extends']})", len(earlier))
 
 
-def _entries(base: Document, usual: str, gone: Collection[str]) -> Iterator[dict[str, Any]]:
-    """The entries of kinds that are kept; an entry that names no kind means the first one of the base."""
-    for number, raw in enumerate(base.items(base.data.get("portfolio", []), "portfolio")):
-        entry = base.mapping(raw, f"portfolio[{number}]", ("config", "share"), ("when",))
-        config = base.mapping(entry["config"], f"portfolio[{number}].config", optional=entry["config"])
-        if config.get("model", usual) not in gone:
-            yield {**entry, "config": {"model": usual, **config}}
+def _entries(doc: Document, portfolio: Any, usual: str) -> Iterator[dict[str, Any]]:
+    """The entries of a portfolio, each with its kind; one that names none means the first of the file."""
+    for number, raw in enumerate(doc.items(portfolio, "portfolio")):
+        entry = doc.mapping(raw, f"portfolio[{number}]", ("config", "share"), ("when",))
+        config = doc.mapping(entry["config"], f"portfolio[{number}].config", optional=entry["config"])
+        kind = doc.text(config.get("model", usual), f"portfolio[{number}].config.model")
+        yield {**entry, "config": {**config, "model": kind}}
 
 
 def _kind(doc: Document, path: str, given: Any, base: Any) -> Any:

@@ -132,6 +132,43 @@ def test_tabm_is_as_many_networks_as_it_has_members():
         torch.testing.assert_close(out[:, m], alone, atol=1e-5, rtol=1e-5)
 
 
+def test_parameters_of_tabm_with_adapters_on_the_first_layer_alone():
+    members, width = 4, 32
+    expected = members * 7 + (7 + 1) * width + (width + 1) * width + members * (width + 1) * 3
+    network = tabm.build({"members": members, "width": width, "adapters": "first"}, (7,), 3)
+    assert count(network) == expected
+    two_steps(network, (7,))
+    with pytest.raises(OptionError, match="Did you mean 'first'"):
+        tabm.build({"adapters": "frist"}, (7,), 3)
+
+
+def test_members_with_adapters_on_the_first_layer_alone_see_other_signs_of_the_inputs():
+    torch.manual_seed(0)
+    network = tabm.build({"members": 3, "depth": 1, "width": 32, "adapters": "first"}, (7,), 2).eval()
+    x, factors, hidden, last = torch.randn(5, 7), network[2].factor, network[3], network[-1]
+    assert set(factors.flatten().tolist()) == {-1.0, 1.0}
+    out = network(x)
+    for m in range(3):
+        alone = torch.relu(hidden(x * factors[m])) @ last.weight[m] + last.bias[m]
+        torch.testing.assert_close(out[:, m], alone)
+
+
+@pytest.mark.parametrize("family", TABLES)
+@pytest.mark.parametrize("embedding", ["ple", "periodic"])
+def test_inputs_are_dropped_in_training_only(family, embedding):
+    module = import_module(f"autonas.architectures.{family}")
+    torch.manual_seed(0)
+    options = {"embedding": embedding, "input_dropout": 0.25, "dropout": 0.0, "hidden_dropout": 0.0}
+    network = module.build(options, (400,), 2, n_numeric=4)
+    x = torch.ones(50, 400)
+    seen = network[0](x)
+    assert (seen[:, 4:400] == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert not torch.equal(network(x)[0], network(x)[1])
+    network.eval()
+    torch.testing.assert_close(network(x), network(x), atol=0, rtol=0)
+    assert torch.equal(network[0](x)[:, :400], x)
+
+
 def test_initial_weights_follow_he_and_the_last_layer_a_tenth_of_it():
     torch.manual_seed(0)
     hidden, last = linear(400, 500), linear(400, 500, gain=0.1, bias=0.0)

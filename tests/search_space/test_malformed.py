@@ -214,3 +214,11 @@ def test_an_extension_replaces_and_adds(write):
     assert all(("mlp:more" in c) == (c.get("mlp:embedding") == "none") for c in space.sample(100))
     assert space.portfolio_entries[-1].config["model"] == "fcnet"
     assert len(space.portfolio_entries) > 1
+
+
+def test_own_entries_of_a_kind_replace_the_inherited_ones(write):
+    entry = 'portfolio:\n  - {config: {model: mlp, "mlp:depth": 3}, share: 0.5}\n'
+    base, space = load_space("tabular"), load_space(write(SMALLER % entry))
+    others = [entry for entry in base.portfolio_entries if entry.config["model"] != "mlp"]
+    assert list(space.portfolio_entries[:-1]) == others
+    assert space.portfolio_entries[-1].config["mlp:depth"] == 3

@@ -74,13 +74,14 @@ INGREDIENTS = {
 OWN_DATA = [
     f"{modality}{size}" for modality in ("tabular", "image", "series", "text") for size in ("-small", "", "-large")
 ]
+NETWORKS_ALONE = ["tabular-nn"]
 
 SUMMARIES = {summary.name: summary for summary in list_spaces()}
 
 
 def test_the_library_is_the_published_spaces_and_those_for_own_data():
     published = [name for names in PUBLISHED.values() for name in names]
-    assert sorted(SUMMARIES) == sorted([*published, *OWN_DATA])
+    assert sorted(SUMMARIES) == sorted([*published, *OWN_DATA, *NETWORKS_ALONE])
 
 
 @pytest.mark.parametrize("key", PUBLISHED)
@@ -118,3 +119,14 @@ def test_own_data_has_three_sizes(modality):
     assert small.n_hyperparameters < normal.n_hyperparameters < large.n_hyperparameters
     assert small.log10_architectures < normal.log10_architectures < large.log10_architectures
     assert all(load_space(name).portfolio_entries for name in (small.name, normal.name, large.name))
+
+
+@pytest.mark.parametrize("name", NETWORKS_ALONE)
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_a_space_of_networks_alone_has_several_first_proposals_for_every_size_of_data(name, kind):
+    space = load_space(name, kind)
+    assert set(space.families) == space.networks
+    for rows in (50, 1499, 1500, 4000, 4001, 10_000, 10_001, 10**6):
+        for categories in (False, True):
+            facts = {"rows": rows, "columns": 9, "kind": kind, "text": False, "categories": categories}
+            assert len(space.portfolio(facts)) >= 3

@@ -75,7 +75,7 @@ def names(network, n_rows=100):
 def test_only_matrices_decay_and_only_scales_are_fast():
     network = mlp.build({"normalisation": "layer", "depth": 1, "embedding": "periodic"}, (5,), 2, n_numeric=5)
     found = names(network, n_rows=2000)
-    assert found[True, 1.0] == ["0.weight", "2.weight", "6.weight"]
+    assert found[True, 1.0] == ["0.0.weight", "2.weight", "6.weight"]
     assert found[False, 6.0] == ["1.weight"]
     assert sum(map(len, found.values())) == len(list(network.parameters()))
 
