@@ -17,6 +17,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from autonas.core.audit import audit, summary
 from autonas.core.clock import Clock
 from autonas.core.goals import Goals, get_goals
+from autonas.core.inheritance import inheritance
 from autonas.data.prepare import prepare
 from autonas.data.task import Kind
 from autonas.ensemble import SIZE
@@ -49,6 +50,7 @@ class _AutoNAS(Fitted):
         trial_time_limit: Any = None,
         cv: Any = "auto",
         ensemble_size: Any = SIZE,
+        refit: Any = None,
         modality: str = "auto",
         class_weight: Any = None,
         device: str = "auto",
@@ -68,6 +70,7 @@ class _AutoNAS(Fitted):
         self.trial_time_limit = trial_time_limit
         self.cv = cv
         self.ensemble_size = ensemble_size
+        self.refit = refit
         self.modality = modality
         self.class_weight = class_weight
         self.device = device
@@ -107,7 +110,7 @@ class _AutoNAS(Fitted):
         """
         limit = seconds_of(self.time_limit, self.n_trials, self.trial_time_limit)
         clock = Clock(limit)
-        check_options(self.modality, self.ensemble_size, self.evaluator)
+        check_options(self.modality, self.ensemble_size, self.refit, self.evaluator)
         modality = self.modality
         if isinstance(X, os.PathLike) or (isinstance(X, str) and modality != "text"):
             (X, y), modality = read_folder(X, y, self._kind), "image"
@@ -137,6 +140,7 @@ class _AutoNAS(Fitted):
             n_trials=self.n_trials,
             trial_time_limit=self.trial_time_limit,
             ensemble_size=self.ensemble_size,
+            refit=self.refit,
             device=self.device,
             n_jobs=workers_of(self.n_jobs),
             workdir=None if self.workdir is None else str(self.workdir),
@@ -166,7 +170,8 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
     space : str, path or SearchSpace
         What is searched: "auto" (the default space of the data's modality), a packaged space, a YAML file.
     strategy : str or class
-        Who proposes: "auto", "random", "smac", "hyperband(smac)", ... (``autonas strategies``).
+        Who proposes: "auto", "random", "smac", "hyperband(smac)", ... (``autonas strategies``).  In
+        "inherit(evolution)", and around any other, networks start from the weights of the nearest trained one.
     evaluator : str or class
         Who estimates: "train".
     metric : str, callable or None
@@ -196,6 +201,10 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
         "auto": 8 folds below 1,500 rows, else 5; repeated 5 times up to 600 rows; partial above 30,000.
     ensemble_size : int
         Largest number of members; 1 gives the single best model.
+    refit : "one" or None
+        "one" gives a single small model instead of an ensemble: the learner that is best out of fold, trained once
+        more on all rows (or its fold models, where the time is over).  ``best_score_`` is then what can be expected of
+        a best one of so many on new rows.
     modality : {"auto", "tabular", "image", "series", "text"}
         A list, 1-d array or Series of strings is text; 4-d arrays are images, 3-d arrays images or series by their
         shape; all else is a table, also one with columns of text ("text" reads a table of one column as text).
@@ -226,6 +235,9 @@ class AutoNASClassifier(ClassifierMixin, _AutoNAS):
     trials_ : list of Trial
     fidelity_audit_ : list of RungCorrelation
         How low fidelities ranked as higher ones did, if the strategy used any.
+    inheritance_ : Inheritance or None
+        With a strategy such as "inherit(evolution)": by how much the loss of networks that started from the weights of
+        others differs from that of a control group that did not (``effect``, ``low``, ``high``; the counts of both).
     model_ : Model
     modality_ : str
     n_features_in_ : int
@@ -299,4 +311,7 @@ def _summary(outcome: Fit, goals: Goals) -> str:
     audited = summary(audit(outcome.trials))
     front = f"; a Pareto front of {len(outcome.front)} models" if goals.several else ""
     ranks = f". Lower fidelities: {audited}" if audited else ""
-    return f"Validation {goals.metric.name} {outcome.best_score:.5g} by {used} of {done} trained models{front}{ranks}"
+    inherited = inheritance(outcome.trials)
+    heirs = "" if inherited is None else f". Inherited weights: {inherited}"
+    found = f"Validation {goals.metric.name} {outcome.best_score:.5g} by {used} of {done} trained models"
+    return f"{found}{front}{ranks}{heirs}"

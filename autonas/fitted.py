@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 import autonas
 from autonas.core.audit import RungCorrelation, audit
+from autonas.core.inheritance import Inheritance, inheritance
 from autonas.data.arrays import ImagePreprocessor
 from autonas.data.task import Kind
 from autonas.errors import AutoNASError, DataError, OptionError
@@ -37,6 +38,7 @@ class Fitted(BaseEstimator):
         self.model_: Model = outcome.model
         self.trials_ = outcome.trials
         self.fidelity_audit_: list[RungCorrelation] = audit(outcome.trials)
+        self.inheritance_: Inheritance | None = inheritance(outcome.trials)
         self.leaderboard_: pd.DataFrame = outcome.leaderboard
         self.best_config_ = outcome.best_config
         self.best_score_ = outcome.best_score

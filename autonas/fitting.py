@@ -24,12 +24,14 @@ from autonas.data.prepare import data_hash
 from autonas.data.task import Task
 from autonas.ensemble import Ensemble, fit_ensemble
 from autonas.ensemble.fit import STACK_MEMBERS
+from autonas.ensemble.honest import honest_loss
 from autonas.errors import AutoNASError
 from autonas.evaluators import make_evaluator
 from autonas.evaluators.costs import Costed
 from autonas.evaluators.train import LEARNER_FILE, PREDICTIONS_FILE
 from autonas.leaderboard import front_of, front_table, leaderboard
 from autonas.model import Member, Model
+from autonas.refit import refitted
 from autonas.run._compose import composed, taken
 from autonas.run._front import KeepsFront
 from autonas.run.checkpoints import Checkpoints
@@ -37,9 +39,10 @@ from autonas.run.executors import Executor, InProcess, Pool
 from autonas.run.journal import Journal
 from autonas.run.progress import Progress
 from autonas.run.search import Limits, Search
+from autonas.run.slices import SEARCH_SHARE
 from autonas.search_space.genome import sized
 from autonas.search_space.space import SearchSpace
-from autonas.strategies import make_strategy
+from autonas.surrogates.cost import CostModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +52,9 @@ __all__ = ["JOURNAL", "Fit", "Options", "fit"]
 JOURNAL = "journal.db"
 QUOTA_BYTES = 4 * 2**30
 FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
+REFIT_SHARE = 0.15  # of the time limit, for one more training on all rows
+MOST_AT_ONCE = 16  # trials; more bring little
+PENDING_SHARE = 1 / 8  # of all trials, whose results a strategy can do without: it learns from the others
 REASONS = 3  # of failures that an error names
 _IDENTITY = ("space", "data", "metric", "objectives", "kind", "seed", "evaluator")
 
@@ -64,6 +70,7 @@ class Options:
     n_trials: int | None
     trial_time_limit: float | None
     ensemble_size: int
+    refit: str | None
     device: str
     n_jobs: int
     workdir: str | None
@@ -126,7 +133,10 @@ def fit(task: Task, options: Options, clock: Clock, progress: Progress) -> Fit:
             progress.say("Interrupted: taking the best single model.")
             ensemble = _combine(members, task, options, Clock(None), size=1)
         model = _assemble(members, ensemble, task, options.space)
-        board = leaderboard(trials, members, ensemble, goals, options.space)
+        if options.refit == "one":
+            _refit(model, members, task, options, clock, progress)
+        name = options.space.kind_of(members[ensemble.members[0]].config) if options.refit else "ensemble"
+        board = leaderboard(trials, members, ensemble, goals, options.space, name)
         best = front[0] if front else min(usable, key=lambda t: (-t.proposal.fidelity, t.loss))
         # without a folder of the person's own, the checkpoints end here
         kept = trials if options.workdir else [Trial(t.id, t.proposal, t.result, None) for t in trials]
@@ -183,7 +193,9 @@ def _search(
         "text": bool(getattr(pre, "has_text", False)),
         "categories": bool(getattr(pre, "has_categories", False)),
     }
-    searching = Clock(None) if clock.seconds is None else Clock(max(0.0, clock.left() - _reserve(task, clock.seconds)))
+    searching = Clock(None)
+    if clock.seconds is not None:
+        searching = Clock(max(0.0, clock.left() - _reserve(task, options, clock.seconds)))
     candidates = None
     if options.strategy == "auto" and options.n_trials is None:
         candidates = max(FEW_CANDIDATES, task.n_rows // ROWS_PER_CANDIDATE)
@@ -192,15 +204,21 @@ def _search(
         executor = Pool(evaluator, space, task, options.n_jobs)
         evaluator.prepare(space, task)  # it also judges in this process
     else:
-        executor = InProcess(evaluator, space, task)
+        executor = InProcess(evaluator, space, task, most=_at_once(options, clock))
     stack.callback(executor.close)
+
+    cost = None if clock.seconds is None else CostModel(space, task, with_torch=options.n_jobs == 1)
 
     def strategy(min_fidelity: float = 0.0) -> Any:
         lowest = max(min_fidelity, space.fidelity.fidelity)
-        own = taken(options.strategy, space, min_fidelity=lowest) if lowest else {}
-        if not goals.stated:
-            return make_strategy(options.strategy, space, goals.losses, options.seed, **own)
+        wanted: dict[str, Any] = {"min_fidelity": lowest} if lowest else {}
+        if cost is not None and searching.seconds is not None:
+            slice_ = SEARCH_SHARE * searching.seconds  # beyond it, all cost the same
+            wanted["seconds"] = lambda config: min(cost.predict(config)[0], slice_)
+        own = taken(options.strategy, space, **wanted) if wanted else {}
         make = composed(options.strategy, own, space, goals.losses, goals.constraints, (), 0.0)
+        if not goals.stated:
+            return make(space, goals.losses, seed=options.seed)
         return KeepsFront(space, goals.losses, seed=options.seed, sampler=make)
 
     limits = Limits(searching, options.n_trials, options.trial_time_limit, candidates)
@@ -215,14 +233,27 @@ def _search(
         facts=facts,
         seed=options.seed,
         evaluator=evaluator,
+        cost=cost,
     )
     if isinstance(executor, InProcess):
         executor.on_report = search.heard
     return search.run()
 
 
-def _reserve(task: Task, seconds: float) -> float:
+def _at_once(options: Options, clock: Clock) -> int:
+    """How many trials may begin before the strategy hears of them, to train as one network where that is faster.
+
+    With a time limit one after the other, since each has a time of its own to end in.
+    """
+    if clock.seconds is not None or options.trial_time_limit is not None or options.n_trials is None:
+        return 1
+    return max(1, min(MOST_AT_ONCE, int(PENDING_SHARE * options.n_trials)))
+
+
+def _reserve(task: Task, options: Options, seconds: float) -> float:
     """Seconds to keep for the ensemble and the assembly: measured on the second layer, more for more rows."""
+    if options.refit == "one":
+        return REFIT_SHARE * seconds
     combining = 4.5 if task.n_rows > 4000 else 2.0 if task.n_rows > 1500 else 1.0
     return min(combining + 0.5 + 0.01 * seconds, 0.25 * seconds)
 
@@ -251,7 +282,7 @@ def _within_limits(members: list[Trial], goals: Goals) -> list[Trial]:
 
 def _size(options: Options) -> int:
     """Largest number of members; with limits too few for a second layer, whose own costs nobody would have counted."""
-    if options.goals.several:
+    if options.goals.several or options.refit == "one":
         return 1
     return min(options.ensemble_size, STACK_MEMBERS - 1) if options.goals.constraints else options.ensemble_size
 
@@ -260,6 +291,30 @@ def _alone(trial: Trial, task: Task, options: Options) -> Model:
     """The model of one trial."""
     ensemble = _combine([trial], task, options, Clock(None), size=1)
     return _assemble([trial], ensemble, task, options.space)
+
+
+def _refit(model: Model, members: list[Trial], task: Task, options: Options, clock: Clock, progress: Progress) -> None:
+    """Replace the one member by a model on all rows if there is time, and its loss by an honest one."""
+    trial = members[model.ensemble.members[0]]
+    seen = _validated(members, task)
+    model.ensemble.loss = honest_loss(
+        seen.predictions,
+        seen.y,
+        metric=options.metric,
+        kind=task.problem.kind,
+        weight=seen.weight,
+        clock=clock.part(0.2),
+        seed=options.seed,
+    )
+    how = "as the search has left it"
+    try:
+        found = refitted(trial, task, options.space, clock.part(0.9), options.seed, options.device)
+        if found is not None:
+            model.members[0] = replace(model.members[0], options=found[0], state=found[1])
+            how = "trained on all rows"
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - there is a model already, whatever went wrong
+        how += f" ({type(error).__name__}: {error})"
+    progress.say(f"One model, {options.space.kind_of(trial.config)}, {how}.")
 
 
 def _nothing(trials: list[Trial]) -> AutoNASError:
@@ -271,18 +326,36 @@ def _nothing(trials: list[Trial]) -> AutoNASError:
     )
 
 
+@dataclass(frozen=True)
+class _Validated:
+    """The rows that validate, and what the members predict for them."""
+
+    predictions: list[np.ndarray]
+    y: np.ndarray
+    weight: np.ndarray | None
+    groups: np.ndarray | None
+
+
+def _validated(members: list[Trial], task: Task) -> _Validated:
+    rows = task.folds.covered  # few of a large task's
+    files = (Path(str(trial.checkpoint)) / PREDICTIONS_FILE for trial in members)
+    predictions = [np.load(file, allow_pickle=False)[rows] for file in files]
+    weight, groups = (None if each is None else each[rows] for each in (task.weight, task.groups))
+    return _Validated(predictions, task.y[rows], weight, groups)
+
+
 def _combine(members: list[Trial], task: Task, options: Options, clock: Clock, size: int) -> Ensemble:
-    predictions = [np.load(Path(str(t.checkpoint)) / PREDICTIONS_FILE, allow_pickle=False) for t in members]
+    seen = _validated(members, task)
     return fit_ensemble(
-        predictions,
-        task.y,
+        seen.predictions,
+        seen.y,
         metric=options.metric,
         kind=task.problem.kind,
-        weight=task.weight,
+        weight=seen.weight,
         clock=clock,
         size=size,
         seed=options.seed,
-        groups=task.groups,
+        groups=seen.groups,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from autonas.core.audit import audit, with_highest
 from autonas.core.goals import Goals
 from autonas.core.trial import Trial
 from autonas.ensemble import Ensemble
@@ -42,9 +43,17 @@ def front_table(front: Sequence[Trial], goals: Goals, space: SearchSpace) -> pd.
 
 
 def leaderboard(
-    trials: Sequence[Trial], members: Sequence[Trial], ensemble: Ensemble, goals: Goals, space: SearchSpace
+    trials: Sequence[Trial],
+    members: Sequence[Trial],
+    ensemble: Ensemble,
+    goals: Goals,
+    space: SearchSpace,
+    name: str = "ensemble",
 ) -> pd.DataFrame:
     """Best first, the ensemble on top; failed trials last, with their reasons.
+
+    With a time limit ``expected`` says how many of the ``seconds`` were foreseen; with several fidelities ``tau`` how
+    well that of a trial has ranked configurations as the highest one has (Kendall's tau).
 
     Parameters
     ----------
@@ -54,10 +63,13 @@ def leaderboard(
     ensemble : Ensemble
     goals : Goals
     space : SearchSpace
+    name : str
+        What the model on top is called.
     """
     metric = goals.metric
     weights = {trial.id: float(w) for trial, w in zip(members, ensemble.weights, strict=True)}
     ordered = sorted(trials, key=lambda t: (not t.ok, -t.proposal.fidelity, t.loss, t.id))
+    taus = {rung.fidelity: rung.tau for rung in with_highest(audit(trials))}
     rows = [
         {
             "trial": t.id,
@@ -66,7 +78,9 @@ def leaderboard(
             **_further(t.result.values, goals),
             "weight": weights.get(t.id, 0.0),
             "fidelity": t.proposal.fidelity,
+            "tau": taus.get(t.proposal.fidelity, math.nan),
             "seconds": round(t.result.cost_seconds, 2),
+            "expected": t.result.info.get("expected_seconds", math.nan),
             "origin": t.proposal.origin,
             "status": t.result.status,
             "error": t.result.error,
@@ -76,17 +90,21 @@ def leaderboard(
     used = [members[i].result.values for i in ensemble.members]
     top = {
         "trial": -1,
-        "model": "ensemble",
+        "model": name,
         metric.name: metric.to_score(ensemble.loss),
         **_further(goals.together(used) if len(used) > 1 else used[0], goals),
         "weight": 1.0,
         "fidelity": 1.0,
+        "tau": math.nan,
         "seconds": round(sum(t.result.cost_seconds for t in trials), 2),
+        "expected": math.nan,
         "origin": "",
         "status": "ok",
         "error": "",
     }
-    return pd.DataFrame([top, *rows])
+    board = pd.DataFrame([top, *rows])
+    # without a clock nothing is foreseen, and with one fidelity there are no ranks to compare
+    return board.drop(columns=[name for name in ("tau", "expected") if board[name].isna().all()])
 
 
 def _further(values: Mapping[str, float], goals: Goals) -> dict[str, Any]:

@@ -22,12 +22,14 @@ DEFAULT_SECONDS = 240.0
 _MODALITIES = ("auto", *get_args(Modality))
 
 
-def check_options(modality: Any, ensemble_size: Any, evaluator: Any) -> None:
+def check_options(modality: Any, ensemble_size: Any, refit: Any, evaluator: Any) -> None:
     """Refuse values that no data could make right."""
     if modality not in _MODALITIES:
         raise unknown("modality", modality, _MODALITIES)
     if not (_is_number(ensemble_size, numbers.Integral) and ensemble_size > 0):
         raise OptionError(f"ensemble_size must be a positive whole number, not {ensemble_size!r}.")
+    if refit not in (None, "one"):
+        raise OptionError(f'refit must be None (an ensemble) or "one" (a single small model), not {refit!r}.')
     check_evaluator(evaluator)
 
 

@@ -368,3 +368,19 @@ def test_with_groups_a_second_layer_is_judged_on_groups_that_it_has_not_seen():
     assert apart.layers
     assert not together.layers
     assert apart.loss < 0.9 * together.loss
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_members_that_hardly_count_are_dropped_at_no_loss(monkeypatch, seed):
+    members, y = classifiers(1500, 3, 14, seed)
+    found = []
+    for least in (0.0, 0.04):
+        monkeypatch.setattr("autonas.ensemble.fit.NEGLIGIBLE", least)
+        found.append(fit_ensemble(members, y, metric=LOG_LOSS, kind="classification", seed=seed))
+    whole, lean = found
+    assert set(lean.members) <= set(whole.members)
+    assert len(lean.members) < 14
+    assert lean.loss <= whole.loss * 1.0005
+    assert lean.weights.sum() == pytest.approx(1)
+    assert np.flatnonzero(lean.weights).tolist() == lean.members
+    assert lean.predict([members[i] for i in lean.members]).shape == (1500, 3)

@@ -54,15 +54,25 @@ class Dropout(nn.Module):
     ----------
     p : float
         Share of units that are dropped, in [0, 1); rounded to a multiple of 1/256.
+
+    Attributes
+    ----------
+    factor : Tensor or None
+        What the next pass in training multiplies its input with; None: it is drawn from torch's generator.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        self.dropped = round(256 * p)
+        self.dropped = min(255, round(256 * p))
+        self.factor: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        if not self.training or self.dropped == 0:
+        if not self.training:
+            return x
+        if self.factor is not None:
+            return x * self.factor
+        if self.dropped == 0:
             return x
         words = torch.randint(-(2**63), 2**63 - 1, (x.numel() // 8 + 1,), device=x.device)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped

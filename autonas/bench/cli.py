@@ -154,6 +154,61 @@ def curves(
 
 
 @app.command()
+def fidelity(
+    data: Annotated[
+        str, typer.Option(help="digits; an .npz file with arrays X and y; or a table (CSV, Parquet) with --target.")
+    ] = "digits",
+    target: Annotated[str | None, typer.Option(help="Column of a table to predict.", show_default=False)] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="Name or path; default: networks that all train for as many epochs.", show_default=False),
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="Search that uses several fidelities.")] = "multifidelity",
+    full: Annotated[str, typer.Option(help="Search that trains every network in full.")] = "auto",
+    trials: Annotated[int, typer.Option(help="Trials of the search in full.")] = 15,
+    lowest: Annotated[float, typer.Option(help="Lowest share of the epochs.")] = 1 / 27,
+    cv: Annotated[str, typer.Option(help="holdout, auto, or the number of folds.")] = "holdout",
+    seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ..., SEEDS - 1.")] = 5,
+) -> None:
+    """Measure how soon a search of several fidelities is as good as one that trains every network in full."""
+    _one_thread()
+    from autonas.bench.fidelity import Race, median_share, race, read_data
+    from autonas.errors import OptionError
+
+    if min(trials, seeds) < 1 or not 0 < lowest < 1:
+        raise OptionError(
+            f"--trials and --seeds must be at least 1 and --lowest in (0, 1), not {trials}, {seeds} and {lowest:g}."
+        )
+    X, y = read_data(data, target)
+    races: list[Race] = []
+    typer.echo(Race.head())
+    folds = int(cv) if cv.isdigit() else cv
+    for one in race(
+        X, y, space=space, strategy=strategy, full=full, trials=trials, lowest=lowest, cv=folds, seeds=seeds
+    ):
+        typer.echo(one.line())
+        races.append(one)
+    typer.echo(f"{strategy} needs {median_share(races):.2f} of the time of {full} (median of {seeds} seeds)")
+
+
+@app.command()
+def fused(
+    widths: Annotated[str, typer.Option(help="Widths of the networks, with commas.")] = "32,128,512",
+    networks: Annotated[int, typer.Option(help="Configurations that train together.")] = 16,
+    folds: Annotated[int, typer.Option(help="Networks of each configuration; 1: a holdout.")] = 1,
+    kind: Annotated[str, typer.Option(help="mlp, resmlp or tabm.")] = "mlp",
+) -> None:
+    """Time small networks that train as one batched network, and one after the other."""
+    _one_thread()
+    from autonas.bench.fused import Comparison, compare
+    from autonas.bench.runs import split_specs
+
+    typer.echo(Comparison.head())
+    for one in compare([int(width) for width in split_specs(widths)], networks, folds, kind):
+        typer.echo(one.line())
+
+
+@app.command()
 def tasks() -> None:
     """List the benchmarks and the suites."""
     from autonas.bench.functions import FUNCTIONS

@@ -22,7 +22,15 @@ import numpy as np
 from autonas.core.trial import Trial
 from autonas.errors import OptionError
 
-__all__ = ["RankCorrelation", "RungCorrelation", "audit", "lowest_trusted", "rank_correlation", "summary"]
+__all__ = [
+    "RankCorrelation",
+    "RungCorrelation",
+    "audit",
+    "lowest_trusted",
+    "rank_correlation",
+    "summary",
+    "with_highest",
+]
 
 FEWEST = 5  # pairs; with fewer, nothing is known
 MISLEADING = 0.2  # where tau is below this, surely, a fidelity is not used: of all of a rung it would be a third
@@ -150,20 +158,19 @@ def audit(trials: Iterable[Trial], confidence: float = 0.9) -> list[RungCorrelat
     return found
 
 
-def lowest_trusted(trials: Iterable[Trial], confidence: float = 0.9) -> float:
+def lowest_trusted(rungs: Sequence[RungCorrelation]) -> float:
     """The lowest fidelity that a search should use: above every rung whose ranks the next rung has not borne out.
 
     Parameters
     ----------
-    trials : iterable of Trial
-    confidence : float
+    rungs : sequence of RungCorrelation
+        The audit of the search.
 
     Returns
     -------
     float
-        A fidelity of the trials; 0 as long as none has proved misleading.
+        One of its fidelities; 0 as long as none has proved misleading.
     """
-    rungs = audit(trials, confidence)
     above: dict[float, float] = {}
     for rung in rungs:
         above[rung.fidelity] = min(rung.full, above.get(rung.fidelity, 1.0))
@@ -171,7 +178,12 @@ def lowest_trusted(trials: Iterable[Trial], confidence: float = 0.9) -> float:
     return max(broken, default=0.0)
 
 
+def with_highest(rungs: Sequence[RungCorrelation]) -> list[RungCorrelation]:
+    """How each fidelity agrees with the highest that has a rung."""
+    top = max((rung.full for rung in rungs), default=0.0)
+    return [rung for rung in rungs if rung.full == top]
+
+
 def summary(rungs: Sequence[RungCorrelation]) -> str:
     """One line on how each fidelity agrees with the highest; empty if nothing was seen twice."""
-    top = max((rung.full for rung in rungs), default=0.0)
-    return "; ".join(f"fidelity {rung}" for rung in rungs if rung.full == top)
+    return "; ".join(f"fidelity {rung}" for rung in with_highest(rungs))

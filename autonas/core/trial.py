@@ -16,7 +16,7 @@ __all__ = ["Config", "Value", "Inherit", "Status", "Proposal", "Result", "Trial"
 
 Value = str | int | float | bool
 Config = Mapping[str, Value]
-Inherit = Literal["resume", "copy", "morph"]
+Inherit = Literal["resume", "copy", "morph", "scratch"]
 Status = Literal["ok", "stopped", "failed"]
 
 
@@ -37,8 +37,9 @@ class Proposal:
         In (0, 1]; 1 is a full evaluation.
     parent : int or None
         Trial whose checkpoint this one starts from.
-    inherit : {"resume", "copy", "morph"} or None
-        How the parent's weights are used; "resume" continues the same configuration.
+    inherit : {"resume", "copy", "morph", "scratch"} or None
+        How the parent's weights are used; "resume" continues the same configuration; "scratch" leaves them out, so that
+        there is something to compare the children of such parents with.
     origin : str
         Who proposed it ("portfolio" or the strategy's name), for the leaderboard.
     genome : str or None

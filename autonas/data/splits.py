@@ -22,6 +22,7 @@ _REPEATED = 600  # up to here five shuffles of the folds are cheap, and they hal
 _PARTIAL = 30_000  # above, three folds of five are fitted
 _HOLDOUT = 200_000  # above, one hold-out
 _HOLDOUT_ROWS = 50_000
+_FOLD_ROWS = 20_000  # validate one of the partial folds at most
 
 
 def make_folds(
@@ -97,7 +98,7 @@ def _plan(y: np.ndarray, kind: Kind, cv: str | int, groups: np.ndarray | None) -
     if kind == "classification":
         # five folds also for rarer classes: k of two would cost every other class half its training rows
         k = min(k, max(5, _rarest(y)))
-    k = min(k, most)
+    k = min(max(k, -(-n // _FOLD_ROWS)) if n > _PARTIAL else k, most)
     return k, 5 if n <= _REPEATED and k < most else 1, 3 if n > _PARTIAL and k > 3 else k
 
 

@@ -7,7 +7,7 @@ by a second layer.  Views (scaled numbers, codes for trees, images, ...) are mad
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -163,6 +163,26 @@ class Task:
         if name not in self._views:
             self._views[name] = self.preprocessor.view(name, self.X)
         return self._views[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one row in a view, which need not be made for it."""
+        view = self._views.get(name)
+        return tuple((self.preprocessor.view(name, self.X[:1]) if view is None else view).shape[1:])
+
+    def narrowed(self) -> tuple[Task, np.ndarray]:
+        """The task of the rows alone that some pair of folds uses, and their sorted numbers."""
+        used = np.zeros(self.n_rows, dtype=bool)
+        for pair in self.folds.pairs:
+            for side in pair:
+                used[side] = True
+        rows = np.flatnonzero(used)
+        place = np.cumsum(used) - 1
+        X = self.X.iloc[rows].reset_index(drop=True) if hasattr(self.X, "iloc") else self.X[rows]
+        pairs = tuple((place[train], place[valid]) for train, valid in self.folds.pairs)
+        weight = None if self.weight is None else self.weight[rows]
+        groups = None if self.groups is None else self.groups[rows]
+        folds = Folds(pairs, len(rows))
+        return replace(self, X=X, y=self.y[rows], folds=folds, weight=weight, groups=groups, _views={}), rows
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_views": {}}

@@ -7,6 +7,8 @@ Left out: features of the data in the second layer, and a third one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from autonas.core.clock import Clock
@@ -26,6 +28,8 @@ MAX_ROWS = 50_000  # more rows do not change a few dozen weights
 STACK_MEMBERS, STACK_ROWS = 5, 100
 BOOST_ROWS, BOOST_CLASSES = 2000, 12
 MIXES = {1: ((0.5, 0.5), (0.2, 0.8)), 2: ((0.2, 0.4, 0.4), (0.1, 0.2, 0.7))}  # average and layers, by their number
+NEGLIGIBLE = 0.03  # weight of a member that is dropped, if the loss then rises by no more than the next
+TOLERANCE = 5e-4
 IMPORT_SECONDS = 1.5  # LightGBM's import, and a few rounds
 
 
@@ -99,7 +103,7 @@ def fit_ensemble(
         shares[kept] += share * _by_member(layer.use, len(kept))
     weights = np.zeros(len(members))
     weights[usable] = shares / shares.sum()
-    return Ensemble(
+    ensemble = Ensemble(
         kind=kind,
         members=[usable[i] for i in kept],
         weights=weights,
@@ -112,6 +116,19 @@ def fit_ensemble(
         mix=mix,
         layers=[layer.layer for layer in fitted],
     )
+    needed = [i for i in ensemble.members if weights[i] >= min(NEGLIGIBLE, 0.5 / len(kept))]
+    if len(needed) == len(kept) or clock.over():
+        return ensemble
+    # whoever predicts pays for every member: without those that hardly count, if the rest does as well
+    fewer = fit_ensemble(
+        [members[i][rows] for i in needed], pool.y, metric=metric, kind=kind, weight=pool.weight, clock=clock,
+        size=size, seed=seed, groups=groups,
+    )  # fmt: skip
+    if fewer.loss > ensemble.loss + TOLERANCE * abs(ensemble.loss):
+        return ensemble
+    weights = np.zeros(len(members))
+    weights[needed] = fewer.weights
+    return replace(fewer, members=[needed[i] for i in fewer.members], weights=weights)
 
 
 def _by_member(use: np.ndarray, n_members: int) -> np.ndarray:

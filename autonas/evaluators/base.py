@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,18 @@ from autonas.data.task import Task
 from autonas.search_space.space import SearchSpace
 from autonas.training.learner import Report, go_on
 
-__all__ = ["Evaluator", "Wrapper", "device_of"]
+__all__ = ["Evaluation", "Evaluator", "Wrapper", "device_of"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :meth:`Evaluator.evaluate` is given."""
+
+    proposal: Proposal
+    parent: Path | None
+    workdir: Path
+    report: Report = go_on
+    seconds: float | None = None
 
 
 class Evaluator(ABC):
@@ -81,6 +93,24 @@ class Evaluator(ABC):
         -------
         Result; a failure of the model is a result with its reason, never an exception.
         """
+
+    def at_once(self, most: int) -> int:
+        """How many evaluations to begin at once where one process does them all: 1 unless they share their cost.
+
+        Parameters
+        ----------
+        most : int
+            More than this would take too much from the strategy, which learns nothing between them.
+        """
+        return 1
+
+    def kinship(self, proposal: Proposal) -> Hashable | None:
+        """Equal for proposals that :meth:`evaluate_together` may evaluate at less than their sum; None: alone."""
+        return None
+
+    def evaluate_together(self, evaluations: Sequence[Evaluation]) -> list[Result]:
+        """Evaluate several proposals of one kinship; results are those of each alone up to the error of floats."""
+        return [self.evaluate(e.proposal, e.parent, e.workdir, e.report, e.seconds) for e in evaluations]
 
 
 class Wrapper(Evaluator):

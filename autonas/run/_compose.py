@@ -1,4 +1,7 @@
-"""A strategy with the wrappers that a search needs: prior beliefs, several objectives, limits, from the inside out."""
+"""A strategy with the wrappers that a search needs: prior beliefs, several objectives, limits, from the inside out.
+
+Inheritance stays outside of them all: its parents are trials as they are, and none that lost its weights comes back.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from autonas.strategies import make_strategy
 from autonas.strategies._beliefs import Belief
 from autonas.strategies.base import Strategy
 from autonas.strategies.halving import Halving
+from autonas.strategies.inherit import Inherit
 
 __all__ = ["composed", "taken", "transferred"]
 
@@ -22,9 +26,16 @@ TRANSFERRED = 5  # best configurations of an earlier search
 
 
 def taken(spec: str | type[Strategy], space: SearchSpace, **options: Any) -> dict[str, Any]:
-    """Those of the options that a strategy has."""
-    known = inspect.signature(type(make_strategy(spec, space))).parameters
+    """Those of the options that a strategy has, or what inherits around it."""
+    strategy = make_strategy(spec, space)
+    known = _options(strategy)
+    if isinstance(strategy, Inherit):
+        known |= _options(strategy.sampler)
     return {name: value for name, value in options.items() if name in known}
+
+
+def _options(strategy: Strategy) -> set[str]:
+    return set(inspect.signature(type(strategy)).parameters)
 
 
 def composed(
@@ -38,6 +49,12 @@ def composed(
 ) -> Callable[..., Strategy]:
     """What makes the strategy, wrapped where that is needed: ``make(space, objectives, seed=seed)``."""
     bare = make_strategy(spec, space, objectives)
+    if isinstance(bare, Inherit):
+        own = {name: value for name, value in options.items() if name in _options(bare)}
+        rest = {name: value for name, value in options.items() if name not in own}
+        rest = {**taken(bare.wrapped, space, inherit=bare.how), **rest}
+        inside = composed(bare.wrapped, rest, space, objectives, constraints, beliefs, confidence)
+        return partial(make_strategy, type(bare), sampler=inside, **own)
     make: Callable[..., Strategy] = partial(make_strategy, spec, **options)
     if beliefs:
         from autonas.strategies.prior import Prior

@@ -12,12 +12,13 @@ import pickle
 import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from autonas.core.clock import Clock
 from autonas.core.trial import Result
 from autonas.errors import AutoNASError, OptionError
-from autonas.run.messages import Begun, Done, Event, Job, Ready, Report, Stop, evaluate
+from autonas.run.messages import Begun, Done, Event, Job, Ready, Report, Stop, evaluate, evaluate_together
 from autonas.run.process import WorkerProcess, hard_limit, worker_environment
 
 if TYPE_CHECKING:
@@ -81,10 +82,9 @@ class Executor(ABC):
 
 
 class InProcess(Executor):
-    """One job at a time, in the caller's thread, inside :meth:`events`.
+    """Jobs in the caller's thread, inside :meth:`events`: one, or all that the evaluator does sooner together.
 
-    A job that has begun cannot be killed: ``kill`` then asks it to stop.  KeyboardInterrupt
-    passes through.
+    What has begun cannot be killed: ``kill`` then asks it to stop.  KeyboardInterrupt passes through.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ class InProcess(Executor):
     task : Task
     on_report : callable or None
         ``on_report(job id, progress, values) -> go on?``, called while a job runs.
+    most : int
+        So many jobs at once, at most, if the evaluator does so many sooner together.
     """
-
-    slots = 1
 
     def __init__(
         self,
@@ -104,48 +104,70 @@ class InProcess(Executor):
         space: SearchSpace,
         task: Task,
         on_report: Callable[[int, float, dict[str, float]], bool] | None = None,
+        most: int = 1,
     ) -> None:
         self.evaluator = evaluator
         self.on_report = on_report
-        self._job: Job | None = None
-        self._stopped = False
-        self._killed: str | None = None
+        self._jobs: dict[int, Job] = {}
+        self._stopped: set[int] = set()
+        self._killed: dict[int, str] = {}
         evaluator.prepare(space, task)
+        self.slots = evaluator.at_once(most) if most > 1 else 1
 
     @property
     def free(self) -> int:
-        return 1 if self._job is None else 0
+        return self.slots - len(self._jobs)
 
     def submit(self, job: Job) -> None:
         if not self.free:
             raise _no_slot(job, self.slots)
-        self._job, self._stopped, self._killed = job, False, None
+        self._jobs[job.id] = job
 
     def events(self, timeout: float | None = None) -> Iterator[Event]:
-        if self._job is None:
+        if not self._jobs:
             return
-        job = self._job
+        jobs = self._next()
         try:
-            result = Result.failure(self._killed) if self._killed else evaluate(self.evaluator, job, self._report)
+            results = self._evaluate(jobs)
         finally:
-            self._job = None
-        yield Done(job.id, result)
+            for job in jobs:
+                self._jobs.pop(job.id, None)
+                self._stopped.discard(job.id)
+                self._killed.pop(job.id, None)
+        for job, result in zip(jobs, results, strict=True):
+            yield Done(job.id, result)
 
-    def _report(self, progress: float, values: Mapping[str, float]) -> bool:
-        assert self._job is not None
-        wanted = self.on_report is None or self.on_report(self._job.id, progress, dict(values))
-        return wanted and not self._stopped
+    def _next(self) -> list[Job]:
+        """The oldest job, and all of its kinship; or those that were killed before they began."""
+        if self._killed:
+            return [self._jobs[number] for number in self._killed]
+        first, *others = self._jobs.values()
+        if not others or (kinship := self.evaluator.kinship(first.proposal)) is None:
+            return [first]
+        return [first, *(job for job in others if self.evaluator.kinship(job.proposal) == kinship)]
+
+    def _evaluate(self, jobs: list[Job]) -> list[Result]:
+        if self._killed:
+            return [Result.failure(self._killed[job.id]) for job in jobs]
+        if len(jobs) == 1:
+            return [evaluate(self.evaluator, jobs[0], partial(self._report, jobs[0].id))]
+        return evaluate_together(self.evaluator, jobs, self._report)
+
+    def _report(self, job_id: int, progress: float, values: Mapping[str, float]) -> bool:
+        wanted = self.on_report is None or self.on_report(job_id, progress, dict(values))
+        return wanted and job_id not in self._stopped
 
     def stop(self, job_id: int) -> None:
-        if self._job is not None and self._job.id == job_id:
-            self._stopped = True
+        if job_id in self._jobs:
+            self._stopped.add(job_id)
 
     def kill(self, job_id: int, reason: str = "killed") -> None:
-        if self._job is not None and self._job.id == job_id:
-            self._stopped, self._killed = True, reason
+        if job_id in self._jobs:
+            self._stopped.add(job_id)
+            self._killed[job_id] = reason
 
     def close(self) -> None:
-        self._job = None
+        self._jobs = {}
 
 
 class Pool(Executor):

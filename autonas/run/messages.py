@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -19,7 +20,10 @@ from autonas.core.trial import Proposal, Result
 if TYPE_CHECKING:
     from autonas.evaluators.base import Evaluator
 
-__all__ = ["Job", "Report", "Done", "Event", "Stop", "Ready", "Begun", "evaluate", "read_frame", "write_frame"]
+__all__ = [
+    "Job", "Report", "Done", "Event", "Stop", "Ready", "Begun", "evaluate", "evaluate_together", "read_frame",
+    "write_frame",
+]  # fmt: skip
 
 _SIZE = struct.Struct(">Q")
 
@@ -111,7 +115,33 @@ def evaluate(evaluator: Evaluator, job: Job, report: Callable[[float, Mapping[st
         parent = None if job.parent is None else Path(job.parent)
         return evaluator.evaluate(job.proposal, parent, Path(job.workdir), report, job.seconds)
     except Exception as error:  # noqa: BLE001 - a failing model is a failed trial, never the end of a search
-        info = {"traceback": traceback.format_exc(limit=-5)}
-        return Result(
-            status="failed", error=f"{type(error).__name__}: {error}", cost_seconds=clock.elapsed(), info=info
+        return _failed(error, clock.elapsed())
+
+
+def evaluate_together(
+    evaluator: Evaluator, jobs: Sequence[Job], report: Callable[[int, float, Mapping[str, float]], bool]
+) -> list[Result]:
+    """Do jobs of one kinship together; ``report`` is also given the job's id."""
+    from autonas.evaluators.base import Evaluation
+
+    clock = Clock(None)
+    evaluations = [
+        Evaluation(
+            job.proposal,
+            None if job.parent is None else Path(job.parent),
+            Path(job.workdir),
+            partial(report, job.id),
+            job.seconds,
         )
+        for job in jobs
+    ]
+    try:
+        return evaluator.evaluate_together(evaluations)
+    except Exception as error:  # noqa: BLE001 - as above
+        return [_failed(error, clock.elapsed() / len(jobs)) for _ in jobs]
+
+
+def _failed(error: Exception, seconds: float) -> Result:
+    """The result of a job that has raised the error that is being handled."""
+    info = {"traceback": traceback.format_exc(limit=-5)}
+    return Result(status="failed", error=f"{type(error).__name__}: {error}", cost_seconds=seconds, info=info)

@@ -44,6 +44,11 @@ class Scored(Protocol):
 class _Running:
     label: str
     progress: float = 0.0
+    expected: float | None = None
+
+    def __str__(self) -> str:
+        of = "" if self.expected is None else f" of {self.expected:.1f} s"
+        return f"{self.label} {self.progress:.0%}{of}"
 
 
 @dataclass
@@ -58,6 +63,7 @@ class _Board:
     running: dict[int, _Running] = field(default_factory=dict)
     best: Trial | None = None
     phase: str = ""
+    ranks: str = ""
 
     def __post_init__(self) -> None:
         self.start = time.monotonic()
@@ -83,7 +89,7 @@ class _Board:
             return self.phase
         running = list(self.running.values())  # a copy: the live view reads this from its own thread
         more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
-        return ", ".join(f"{r.label} {r.progress:.0%}" for r in running[:_SHOWN]) + more
+        return ", ".join(map(str, running[:_SHOWN])) + more
 
     def share(self) -> float | None:
         """Share of the budget that is used, of whichever limit is nearer."""
@@ -193,6 +199,8 @@ class _Live(_View):
         body = Table.grid(padding=(0, 2))
         body.add_row(Text("best", style="dim"), Text(board.best_text(), style="green" if board.best else ""))
         body.add_row(Text("now", style="dim"), Text(board.now(), no_wrap=True, overflow="ellipsis"))
+        if board.ranks:
+            body.add_row(Text("ranks", style="dim"), Text(board.ranks, no_wrap=True, overflow="ellipsis"))
         return Group(head, body)
 
 
@@ -253,10 +261,12 @@ class Progress:
         if trials:
             self.say(f"Going on after {len(trials)} trials.")
 
-    def started(self, trial_id: int, config: Config, fidelity: float = 1.0) -> None:
-        """A trial has begun."""
+    def started(
+        self, trial_id: int, config: Config, fidelity: float = 1.0, expected_seconds: float | None = None
+    ) -> None:
+        """A trial has begun, and how long it will take, if that is known."""
         part = "" if fidelity >= 1 else f" at {fidelity:.2g}"
-        self.board.running[trial_id] = _Running(label(config) + part)
+        self.board.running[trial_id] = _Running(label(config) + part, expected=expected_seconds)
         self._view.update()
 
     def reported(self, trial_id: int, progress: float, values: Mapping[str, float]) -> None:
@@ -287,6 +297,10 @@ class Progress:
                 self._view.write(f"{name} failed: {reason}")
             self._reasons.add(reason)
         self._view.update()
+
+    def audited(self, summary: str) -> None:
+        """How low fidelities rank as higher ones do, as far as it is known; one line."""
+        self.board.ranks = summary
 
     def done(self, summary: str) -> None:
         """End the display and leave this summary."""

@@ -2,8 +2,9 @@
 
 First proposals are the space's portfolio of strong defaults, cheapest first; then the strategy speaks.
 Every step goes to the journal first, so that a search that is killed goes on where it was.  With a time
-limit each trial gets a slice of it and the strategy may think for a tenth of the time; with a number of
-trials alone nothing here reads a clock.
+limit each trial gets a slice of it and the strategy may think for a tenth of the time; what no longer fits
+stays in the journal, and variations of the best trials that do fit fill the rest.  With a number of trials
+alone nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autonas.core.audit import lowest_trusted
+import numpy as np
+
+from autonas.core.audit import audit, lowest_trusted, summary
 from autonas.core.clock import Clock
 from autonas.core.trial import Proposal, Trial
 from autonas.evaluators.base import Evaluator
@@ -21,19 +24,19 @@ from autonas.run.checkpoints import Checkpoints
 from autonas.run.executors import Done, Executor, Job, Report
 from autonas.run.journal import Journal
 from autonas.run.progress import Progress
+from autonas.run.slices import GRACE, SHORTEST, Slices
+from autonas.search_space.moves import mutate
 from autonas.search_space.space import SearchSpace
 from autonas.strategies.base import Strategy
+from autonas.surrogates.cost import CostModel
 
 __all__ = ["Limits", "Search"]
 
-SEARCH_SHARE = 0.15  # of the time limit, for a configuration that a strategy proposed
-ALONE_SHARE = 0.35  # of the first trial where no portfolio has given a model yet
 THINKING_SHARE = 0.1  # of the time so far, for the strategy
 FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
-GRACE = 0.02  # of the time limit, for running trials to end by themselves
-SHORTEST_SLICE = 0.3  # seconds; less is not worth a start
 PATIENCE = 1000  # configurations in a row that are rejected before they cost any training
 KEPT = 60  # trials whose weights are kept at most for the ensemble
+FILLERS, MODELS = 20, 3  # variations that are considered at the end, of so many of the best trials
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Search:
     evaluator : Evaluator or None
         Hears in this process what trials bring, and may stop one by its reports.  An executor in this process hands its
         reports to :meth:`heard`.
+    cost : CostModel or None
+        Learns what trials take; used with a time limit only.
     """
 
     space: SearchSpace
@@ -91,30 +96,37 @@ class Search:
     facts: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     evaluator: Evaluator | None = None
+    cost: CostModel | None = None
 
     def __post_init__(self) -> None:
         for trial in self.journal.trials():
             if trial.checkpoint is not None and trial.id not in self.checkpoints:  # deleted just before a kill
                 self.journal.set_checkpoint(trial.id, None)
-        self.trials: list[Trial] = self.journal.trials()
-        self._known = {t.proposal.key for t in self.trials}
+        portfolio = self.space.portfolio(self.facts)
+        shares = {Proposal(c).key: share for c, share in portfolio}
+        self.slices = Slices(self.limits.clock, self.limits.trial_seconds, shares, self.cost)
+        self.trials: list[Trial] = []
+        self._place: dict[int, int] = {}  # of trials that have a checkpoint, in the list of all
+        self._evaluated = self._searched = self._rejected = 0  # trials; those of no portfolio; rejected ones in a row
+        for trial in self.journal.trials():
+            self._learn(trial)
         self._running: dict[int, Proposal] = {}
+        self._expected: dict[int, float] = {}  # seconds of running trials
         self._verdicts: dict[int, dict[str, Any]] = {}  # of running trials that the evaluator has stopped
         self._strategy: Strategy | None = None
-        self._lowest = lowest_trusted(self.trials)
+        self._lowest = lowest_trusted(audit(self.trials))
         self._thought = 0.0
         self._thoughts = 0
         self._fillers = 0
+        self._late = False  # something was proposed that no longer fits
         self._finished = False
         self._next = self.journal.next_id()
         # a crash left these without a result; they come first, under their old numbers
         self._again = self.journal.pending()
-        portfolio = self.space.portfolio(self.facts)
-        self._portfolio = [(c, s) for c, s in portfolio if Proposal(c).key not in self._known]
-        self._shares = {Proposal(c).key: share for c, share in portfolio}
-        if self.evaluator is not None:
-            for trial in self.trials:
-                self.evaluator.observe(trial)
+        known = {t.proposal.key for t in self.trials}
+        self._portfolio = [
+            proposal for c, _ in portfolio if (proposal := Proposal(c, origin="portfolio")).key not in known
+        ]
 
     def run(self) -> list[Trial]:
         """Search until a limit; Ctrl-C ends it early and loses nothing that is finished."""
@@ -135,50 +147,62 @@ class Search:
     def _more(self) -> bool:
         """Whether another trial may start."""
         limits = self.limits
-        if self._finished or (limits.clock.seconds is not None and limits.clock.left() < self._shortest()):
+        if self._finished or limits.clock.left() < SHORTEST:
             return False
-        if all(map(_rejected, self.trials[-PATIENCE:])) and len(self.trials) >= PATIENCE:
+        if self._rejected >= PATIENCE:
             self.progress.say(f"{PATIENCE} configurations in a row exceed the limits: the search ends.")
             return False
-        evaluated = [t for t in self.trials if not _rejected(t)]
-        if limits.n_trials is not None and len(evaluated) + len(self._running) >= limits.n_trials:
+        if limits.n_trials is not None and self._evaluated + len(self._running) >= limits.n_trials:
             return False
         if self._again or self._portfolio or limits.n_candidates is None:
             return True
-        searched = sum(t.proposal.origin != "portfolio" for t in evaluated)
-        return searched + len(self._running) < limits.n_candidates
-
-    def _shortest(self) -> float:
-        """Seconds below which no trial is started: what the quickest one took, since models have a least time."""
-        costs = [trial.result.cost_seconds for trial in self.trials if trial.ok]
-        return max(SHORTEST_SLICE, min(costs, default=0.0))
+        return self._searched + len(self._running) < limits.n_candidates
 
     def _submit(self) -> bool:
         """Start one trial; False when there is nothing to start now."""
-        if self._again:
-            trial_id, proposal = self._again.pop(0)
-        else:
-            next_proposal = self._propose()
-            if next_proposal is None:
-                # nothing pending and nothing to ask: the strategy has finished
-                self._finished = not self._running
-                return False
-            trial_id, proposal = self._next, next_proposal
-            self._next += 1
-            self.journal.asked(trial_id, proposal)
-        self._known.add(proposal.key)
+        following = self._following()
+        if following is None:
+            # nothing pending and nothing to ask: the strategy has finished, or nothing fits any more
+            self._finished = not self._running
+            return False
+        trial_id, proposal = following
         self._running[trial_id] = proposal
         folder = self.checkpoints.new(trial_id)
         parent = None
         if proposal.parent is not None and proposal.parent in self.checkpoints:
             parent = str(self.checkpoints.path(proposal.parent))
-        self.progress.started(trial_id, proposal.config, proposal.fidelity)
-        self.executor.submit(Job(trial_id, proposal, parent, str(folder), self._seconds(proposal)))
+        if (expected := self.slices.expected(proposal)) is not None:
+            self._expected[trial_id] = expected
+        self.progress.started(trial_id, proposal.config, proposal.fidelity, expected)
+        self.executor.submit(Job(trial_id, proposal, parent, str(folder), self.slices.seconds(proposal)))
         return True
 
+    def _following(self) -> tuple[int, Proposal] | None:
+        """What an earlier session left, then the portfolio, then what the strategy proposes, as far as it fits."""
+        while self._again:
+            trial_id, proposal = self._again.pop(0)
+            if self.slices.fits(proposal):
+                return trial_id, proposal
+        while self._portfolio:
+            if self.slices.fits(proposal := self._portfolio.pop(0)):
+                return self._asked(proposal)
+        if not self._late:
+            if (proposed := self._propose()) is None:
+                return None
+            asked = self._asked(proposed)
+            if self.slices.fits(proposed):
+                return asked
+            self._late = True  # a search that is resumed with more time begins with it
+        filler = self._filler()
+        return None if filler is None else self._asked(filler)
+
+    def _asked(self, proposal: Proposal) -> tuple[int, Proposal]:
+        """The number of a new trial, which is in the journal from now on."""
+        trial_id, self._next = self._next, self._next + 1
+        self.journal.asked(trial_id, proposal)
+        return trial_id, proposal
+
     def _propose(self) -> Proposal | None:
-        if self._portfolio:
-            return Proposal(self._portfolio.pop(0)[0], origin="portfolio")
         clock = self.limits.clock
         if clock.seconds is None:
             return self._ask()
@@ -205,11 +229,15 @@ class Search:
         return strategy
 
     def _audit(self, trial: Trial) -> None:
-        """After a promotion: raise the lowest fidelity if ranks broke.
+        """After a promotion: show how low fidelities rank, and raise the lowest one if ranks broke.
 
         What is allowed follows from the trials alone, so a search that is resumed goes on with it.
         """
-        if trial.proposal.inherit != "resume" or (lowest := lowest_trusted(self.trials)) == self._lowest:
+        if trial.proposal.inherit != "resume":
+            return
+        rungs = audit(self.trials)
+        self.progress.audited(summary(rungs))
+        if (lowest := lowest_trusted(rungs)) == self._lowest:
             return
         self._lowest = lowest
         said = f"do not rank as higher ones do: the lowest is now {lowest:.2g}" if lowest else "rank well again"
@@ -223,17 +251,16 @@ class Search:
         config = self.space.sample(1, (self.seed, self._next, self._fillers))[0]
         return Proposal(config, origin="random")
 
-    def _seconds(self, proposal: Proposal) -> float | None:
-        """The time slice of a trial."""
-        clock, own = self.limits.clock, self.limits.trial_seconds
-        if clock.seconds is None:
-            return own
-        usual = SEARCH_SHARE if self._shares or self.trials else ALONE_SHARE
-        share = self._shares.get(proposal.key, usual)
-        slice_ = min(share * clock.seconds * proposal.fidelity, (1 - GRACE) * clock.left())
-        if proposal.fidelity == 1 and clock.left() - slice_ < slice_ / 2:
-            slice_ = (1 - GRACE) * clock.left()  # what would be left is too little for another one
-        return max(slice_ if own is None else min(slice_, own), 0.1)
+    def _filler(self) -> Proposal | None:
+        """A variation of one of the best trials that is expected to be finished in what is left."""
+        best = sorted((t for t in self.trials if t.ok), key=lambda t: (-t.proposal.fidelity, t.loss))[:MODELS]
+        rng = np.random.default_rng((self.seed, self._next))
+        known = {t.proposal.key for t in self.trials} | {p.key for p in self._running.values()}
+        for number in range(FILLERS if best else 0):
+            proposal = Proposal(mutate(self.space, best[number % len(best)].config, rng), origin="filler")
+            if proposal.key not in known and self.slices.fits(proposal, share=1.0):
+                return proposal
+        return None
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -262,6 +289,7 @@ class Search:
     def _drop(self, trial_id: int) -> None:
         """Forget a trial that had no time to finish; the journal keeps it as asked."""
         self._running.pop(trial_id)
+        self._expected.pop(trial_id, None)
         self._verdicts.pop(trial_id, None)
         self.checkpoints.discard(trial_id)
 
@@ -272,6 +300,8 @@ class Search:
         verdict = self._verdicts.pop(event.id, None)
         if verdict is not None and result.status == "stopped":  # else it had ended before it was told to stop
             result = replace(result, info={**result.info, **verdict})
+        if (expected := self._expected.pop(event.id, None)) is not None:
+            result = replace(result, info={**result.info, "expected_seconds": round(expected, 3)})
         checkpoint = None
         if result.status == "failed" or self.checkpoints.is_empty(event.id):
             self.checkpoints.discard(event.id)  # an estimate without training leaves no weights
@@ -279,31 +309,39 @@ class Search:
             checkpoint = str(self.checkpoints.commit(event.id))
         trial = Trial(event.id, proposal, result, checkpoint)
         self.journal.told(trial)
-        self.trials.append(trial)
-        if self.evaluator is not None:
-            self.evaluator.observe(trial)
+        self._learn(trial)
         if self._strategy is not None:
             self._strategy.tell(trial)
         self.progress.finished(trial)
         self._audit(trial)
         self._collect()
 
+    def _learn(self, trial: Trial) -> None:
+        """Count a finished trial, and show it to all but the strategy, which may not be there yet."""
+        if trial.result.info.get("rejected"):  # before it cost any training
+            self._rejected += 1
+        else:
+            self._rejected = 0
+            self._evaluated += 1
+            self._searched += trial.proposal.origin != "portfolio"
+        if trial.checkpoint is not None:
+            self._place[trial.id] = len(self.trials)
+        self.trials.append(trial)
+        self.slices.tell(trial)
+        if self.evaluator is not None:
+            self.evaluator.observe(trial)
+
     def _collect(self) -> None:
         """Delete the checkpoints of the worst trials once there are too many."""
         keep = set(self._strategy.keep()) if self._strategy is not None else set()
         keep |= {p.parent for p in self._running.values() if p.parent is not None}
-        ranked = [t.id for t in sorted(self.trials, key=lambda t: t.loss) if t.checkpoint is not None]
+        ranked = sorted(self._place, key=lambda trial_id: self.trials[self._place[trial_id]].loss)
         gone = self.checkpoints.collect(keep, ranked)
         for worst in ranked[KEPT:]:
             if worst not in keep and worst not in gone:
                 self.checkpoints.discard(worst)
                 gone.append(worst)
-        if gone:
-            for trial_id in gone:
+        for trial_id in gone:
+            if (place := self._place.pop(trial_id, None)) is not None:  # else it was never told: killed just before
                 self.journal.set_checkpoint(trial_id, None)
-            self.trials = [Trial(t.id, t.proposal, t.result, None) if t.id in gone else t for t in self.trials]
-
-
-def _rejected(trial: Trial) -> bool:
-    """Whether a configuration was refused before it cost any training."""
-    return bool(trial.result.info.get("rejected"))
+                self.trials[place] = replace(self.trials[place], checkpoint=None)

@@ -3,16 +3,18 @@
 A Gaussian process of our own over choices, numbers and conditions (``surrogates/``), lower confidence bounds whose
 width is drawn afresh for every proposal (Srinivas et al 2010), and a local search over the moves of the space.
 Fitting and searching see a bounded number of trials, so a proposal costs the same after thousands of them.
+Where it is known what configurations cost, the cheapest of those that promise nearly the same is taken: a plainer rule
+than improvement per second (Snoek et al 2012), which goes for cheap ones that promise less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from autonas.core.trial import Proposal, Trial, config_key
+from autonas.core.trial import Config, Proposal, Trial, config_key
 from autonas.search_space.space import SearchSpace
 from autonas.strategies._climb import Moves, climb
 from autonas.strategies._model import Belief, Model
@@ -25,6 +27,8 @@ __all__ = ["STRATEGY", "Auto", "initial_design"]
 
 _BETAS = (1.0, 2.0, 3.0)  # widths of the confidence bound, in standard deviations
 _OBSERVED = 5  # trials of lowest posterior mean whose neighbourhoods are candidates
+_NEARLY = 0.1  # of the deviation of all targets: bounds that differ by less are equal where costs are known
+_COSTED = 16  # so many of them at most are asked for their cost
 _RULED_OUT = 3.0  # a branch that is not better than the best trial by so many standard deviations gets no quota
 
 
@@ -57,6 +61,8 @@ class Auto(Strategy):
     ----------
     initial : int
         Configurations that are spread over the space before the model is asked, less those of a portfolio.
+    seconds : callable or None
+        ``seconds(config)`` is what an evaluation will probably take.
     """
 
     name = "auto"
@@ -70,10 +76,11 @@ class Auto(Strategy):
         *,
         seed: int = 0,
         initial: int = 6,
+        seconds: Callable[[Config], float] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(space, objectives, seed=seed, **options)
-        self.initial = initial
+        self.initial, self.seconds = initial, seconds
         self._codes = Codes(space)
         conditional = bool(self._codes.parents)
         cap, fit_cap = (200, 120) if conditional else (300, 150)
@@ -156,7 +163,18 @@ class Auto(Strategy):
         starts = order[: self._starts]
         ends, tops = climb(value, candidates[starts], heights[starts], self._moves, rng, self._rounds)
         found = np.concatenate([ends[np.argsort(-tops, kind="stable")], candidates[order]])
+        if self.seconds is not None:
+            found = self._cheapest_first(np.concatenate([found, self._moves.around(found[:1], rng)[0]]), value)
         return self._first_new(found)
+
+    def _cheapest_first(self, rows: np.ndarray, value: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Best first, but of those that are nearly as good as the best the cheapest first."""
+        assert self.seconds is not None
+        heights = value(rows)
+        order = np.argsort(-heights, kind="stable")
+        near = order[heights[order] >= heights[order[0]] - _NEARLY][:_COSTED]
+        costs = [self.seconds(self._codes.decode(row)) for row in rows[near]]
+        return np.concatenate([rows[near[np.argsort(costs, kind="stable")]], rows[order]])
 
     def _pending_rows(self) -> np.ndarray:
         return np.array([self._rows[key] for key in sorted(self._pending)]).reshape(-1, len(self._codes))

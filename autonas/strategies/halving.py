@@ -19,6 +19,7 @@ from autonas.errors import OptionError
 from autonas.search_space.space import SearchSpace
 from autonas.strategies._bracket import Bracket, Order, Run
 from autonas.strategies.base import Strategy
+from autonas.strategies.inherit import Inherit
 
 __all__ = ["STRATEGY", "Halving", "rungs"]
 
@@ -76,6 +77,8 @@ class Halving(Strategy):
         if promote not in ("best", "promising"):
             raise OptionError(f'promote "best" or "promising" was required, given {promote!r}.')
         self.sampler = make_strategy(sampler, space, objectives, seed)
+        if isinstance(self.sampler, Inherit):
+            raise OptionError(f"{self.name} gives no parents: inheritance goes around it, 'inherit({self.name})'.")
         if isinstance(self.sampler, Halving):
             raise OptionError(f"{self.name} wraps a sampler of configurations; {sampler!r} has brackets of its own.")
         self.eta = eta

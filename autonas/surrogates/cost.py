@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from autonas.core.trial import Config, Trial
+from autonas.core.trial import Config, Proposal, Trial
 from autonas.data.task import Task
 from autonas.errors import ArchitectureError
 from autonas.search_space.space import SearchSpace
@@ -37,49 +37,69 @@ class CostModel:
     ----------
     space : SearchSpace
     task : Task
+    with_torch : bool
+        Whether to build the networks that are not made of graphs, to count their work; else only their kind is known,
+        and a process that trains nothing itself need not import torch.
     """
 
-    def __init__(self, space: SearchSpace, task: Task) -> None:
+    def __init__(self, space: SearchSpace, task: Task, with_torch: bool = True) -> None:
         self.space = space
         self.task = task
+        self.with_torch = with_torch
         self._rows = float(sum(len(train) for train, _ in task.folds.pairs))
         self._kinds = {kind: _FIDELITY + 1 + i for i, kind in enumerate(space.families or [space.name])}
         self._counts: dict[str, tuple[float, float]] = {}
+        self._reached: dict[int, float] = {}  # fidelity of every trial that was told
         d = _FIDELITY + 1 + len(self._kinds)
         self._prior = np.zeros(d)
         self._prior[[_WORK, _FIDELITY]] = 1.0
         deviations = np.full(d, _KIND_SD)
         deviations[0], deviations[_WORK : _FIDELITY + 1] = _SPEED_SD, _SLOPE_SD
         self._ridge = np.diag(_NOISE / deviations**2)
-        self._learn(np.zeros((0, d)), np.zeros(0))
+        # of what was seen, less what the prior says: rows' products with each other and with the residuals
+        self._n, self._gram, self._moment, self._squares = 0, np.zeros((d, d)), np.zeros(d), 0.0
+        self._learn()
 
-    def fit(self, trials: Iterable[Trial]) -> None:
-        """Learn from what trials took; those that failed or were stopped say nothing.
+    def tell(self, trials: Iterable[Trial]) -> None:
+        """Learn also from what these trials took; those that failed or were stopped say nothing.
 
         A trial that continues another one counts for the part between the two fidelities.
         """
-        trials = list(trials)
-        reached = {trial.id: trial.proposal.fidelity for trial in trials}
-        rows, logs = [], []
         for trial in trials:
             proposal = trial.proposal
-            if not trial.ok or trial.result.status != "ok" or proposal.genome is not None:
+            self._reached[trial.id] = proposal.fidelity
+            start = self._start(proposal)
+            if not trial.ok or trial.result.status != "ok" or proposal.genome is not None or proposal.fidelity <= start:
                 continue
-            start = 0.0
-            if proposal.inherit == "resume" and proposal.parent is not None:
-                start = reached.get(proposal.parent, 0.0)
-            if proposal.fidelity > start:
-                rows.append(self._row(proposal.config, proposal.fidelity, start))
-                logs.append(math.log(max(trial.result.cost_seconds, _SHORTEST)))
-        self._learn(np.array(rows).reshape(len(rows), len(self._prior)), np.array(logs))
+            row = self._row(proposal.config, proposal.fidelity, start)
+            residual = math.log(max(trial.result.cost_seconds, _SHORTEST)) - float(row @ self._prior)
+            self._n += 1
+            self._gram += np.outer(row, row)
+            self._moment += row * residual
+            self._squares += residual**2
+        self._learn()
 
-    def _learn(self, X: np.ndarray, y: np.ndarray) -> None:
+    def _start(self, proposal: Proposal) -> float:
+        """Fidelity from which a trial goes on."""
+        if proposal.inherit != "resume" or proposal.parent is None:
+            return 0.0
+        return self._reached.get(proposal.parent, 0.0)
+
+    def _learn(self) -> None:
         """Conjugate regression: the slopes are normal, the residuals' variance is what prior and trials say."""
-        self._covariance = np.linalg.inv(X.T @ X + self._ridge)
-        self._mean = self._prior + self._covariance @ X.T @ (y - X @ self._prior)
-        residuals, moved = y - X @ self._mean, self._mean - self._prior
-        squares = float(residuals @ residuals + moved @ self._ridge @ moved)
-        self._noise = (_NOISE_TRIALS * _NOISE + squares) / (_NOISE_TRIALS + len(y))
+        self._covariance = np.linalg.inv(self._gram + self._ridge)
+        moved = self._covariance @ self._moment
+        self._mean = self._prior + moved
+        # squared residuals, and how far the slopes have moved from the prior
+        squares = max(0.0, self._squares - float(self._moment @ moved))
+        self._noise = (_NOISE_TRIALS * _NOISE + squares) / (_NOISE_TRIALS + self._n)
+
+    def seconds(self, proposal: Proposal) -> tuple[float, float] | None:
+        """As :meth:`predict`, of a proposal; None of a genome, which no configuration describes."""
+        start = self._start(proposal)
+        if proposal.genome is not None or proposal.fidelity <= start:
+            return None
+        return self.predict(proposal.config, proposal.fidelity, start)
 
     def predict(self, config: Config, fidelity: float = 1.0, start: float = 0.0) -> tuple[float, float]:
         """Expected seconds and their standard deviation.
@@ -102,7 +122,7 @@ class CostModel:
         kind = self.space.kind_of(config)
         row[0] = row[self._kinds[kind]] = 1.0
         row[_FIDELITY] = math.log(fidelity - start)
-        if kind in self.space.networks:
+        if kind in self.space.networks and (self.with_torch or self.space.has_graph(config)):
             options = self.space.options(config)
             epochs, batch = int(options.get("epochs", _EPOCHS)), int(options.get("batch_size", _BATCH))
             macs, parameters = self._count(config)
@@ -118,7 +138,9 @@ class CostModel:
         key = self.space.key(config)
         if key not in self._counts:
             family = load_family(self.space.families[self.space.kind_of(config)])
-            shape = self.task.view(family.view(self.space.options(config))).shape[1:]
+            X = self.task.X
+            row = X.iloc[:1] if hasattr(X, "iloc") else X[:1]  # not all: where workers train, no view is needed here
+            shape = self.task.preprocessor.view(family.view(self.space.options(config)), row).shape[1:]
             try:
                 cost = self.space.dry_run(config, shape, self.task.problem.n_outputs)
                 self._counts[key] = max(cost.macs, 1.0), max(cost.parameters, 1.0)

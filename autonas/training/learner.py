@@ -103,6 +103,17 @@ class Learner(ABC):
             See ``architectures/morph``.
         """
 
+    def for_all_rows(self) -> tuple[dict[str, Value], float] | None:
+        """How to train one model on all rows for as long as the fold models were trained.
+
+        Returns
+        -------
+        (options, until) or None
+            Options of the learner to train and the progress to train it to; None if one model predicts already, or its
+            own training is not all that it has learned from.
+        """
+        return dict(self.options), 1.0
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Everything needed to predict and to continue (see ``autonas.core.state``)."""

@@ -22,10 +22,12 @@ from autonas.architectures.regularise import scheduled, set_progress
 from autonas.core.trial import Value
 from autonas.data.task import Folds
 from autonas.training.augment import Augmentation, mix, mix_shares
+from autonas.training.batches import Batches
+from autonas.training.noise import Noise, keys
 from autonas.training.optim import make_optimizer, parameter_groups, rate, set_rate
 from autonas.training.stack import Stack, Weights
 
-__all__ = ["Batches", "Data", "Trainer", "combine", "losses", "private_randomness", "score"]
+__all__ = ["Data", "Trainer", "combine", "losses", "private_randomness", "score"]
 
 SETTLED = 60  # steps after which running averages of normalisations follow the weights
 MEASURED = 4  # batches that measure them before that
@@ -50,7 +52,7 @@ def private_randomness(device: str) -> Iterator[None]:
         yield
 
 
-def losses(outputs: Tensor, y: Tensor, smoothing: float = 0.0) -> Tensor:
+def losses(outputs: Tensor, y: Tensor, smoothing: float | Tensor = 0.0) -> Tensor:
     """Loss of every row.
 
     Parameters
@@ -59,7 +61,7 @@ def losses(outputs: Tensor, y: Tensor, smoothing: float = 0.0) -> Tensor:
         Logits, or values on the fitted scale.  With members: (networks, rows, members, outputs).
     y : (networks, rows) Tensor
         int64 classes: cross-entropy.  float32 targets: squared error.
-    smoothing : float
+    smoothing : float or (networks, 1) Tensor
         Label smoothing.
 
     Returns
@@ -71,6 +73,10 @@ def losses(outputs: Tensor, y: Tensor, smoothing: float = 0.0) -> Tensor:
         y = y[..., None].expand(outputs.shape[:-1])
     if y.is_floating_point():
         per_row = (outputs.squeeze(-1) - y).square()
+    elif isinstance(smoothing, Tensor):
+        logarithms = outputs.log_softmax(-1)
+        share = smoothing.view(-1, *[1] * (y.ndim - 1))
+        per_row = (share - 1) * logarithms.gather(-1, y[..., None]).squeeze(-1) - share * logarithms.mean(-1)
     else:
         flat = functional.cross_entropy(
             outputs.flatten(0, -2), y.flatten(), reduction="none", label_smoothing=smoothing
@@ -105,56 +111,18 @@ class Data:
         """Whether y holds classes."""
         return not self.y.is_floating_point()
 
+    def weighted(self, each: Tensor, index: Tensor) -> Tensor:
+        """(networks, rows) losses times the weights of their rows."""
+        return each if self.weight is None else each * self.weight[index]
+
     def rows(self, index: Tensor) -> Tensor:
         """(networks, rows) indices to (networks, rows, ...) inputs."""
         return self.X.index_select(0, index.flatten()).view(*index.shape, *self.X.shape[1:])
 
 
-class Batches:
-    """Which rows each network sees at each step.
-
-    Every epoch shuffles each network's training rows anew, by (seed, epoch, fold).  All networks
-    have equally many steps of equally many rows; the few rows that do not fit are left out for
-    that epoch.
-
-    Parameters
-    ----------
-    rows : sequence of (training rows,) int arrays
-    folds : sequence of int
-        Number of the fold of each network.
-    size : int
-        At most so many rows in a batch.
-    seed : int
-
-    Attributes
-    ----------
-    steps : int
-        Steps in an epoch.
-    size : int
-        Rows in a batch, at least half of what was asked unless there are fewer.
-    """
-
-    def __init__(self, rows: Sequence[np.ndarray], folds: Sequence[int], size: int, seed: int, device: str) -> None:
-        self.rows, self.folds, self.seed, self.device = rows, folds, seed, device
-        smallest = min(map(len, rows))
-        self.steps = -(-smallest // size)
-        self.size = smallest // self.steps
-        self._epoch = -1
-
-    def __call__(self, step: int) -> Tensor:
-        """(networks, size) row numbers."""
-        epoch, number = divmod(step, self.steps)
-        if epoch != self._epoch:
-            used = self.steps * self.size
-            shuffled = [
-                np.random.default_rng((self.seed, epoch, fold)).permutation(rows)[:used].reshape(self.steps, self.size)
-                for fold, rows in zip(self.folds, self.rows, strict=True)
-            ]
-            self._order, self._epoch = torch.from_numpy(np.stack(shuffled, axis=1)).to(self.device), epoch
-        return self._order[number]
-
-
-def score(stack: Stack, inputs: Callable[[slice], Tensor], rows: int, chunk: int, classification: bool) -> Tensor:
+def score(
+    stack: Callable[[Tensor], Tensor], inputs: Callable[[slice], Tensor], rows: int, chunk: int, classification: bool
+) -> Tensor:
     """Combined outputs of ``rows`` rows, ``chunk`` at a time: (networks, rows, outputs) on the CPU."""
     with torch.no_grad():
         parts = [combine(stack(inputs(slice(i, i + chunk))), classification).cpu() for i in range(0, rows, chunk)]
@@ -177,6 +145,9 @@ class Trainer:
     device : str
     half : bool
         Whether to compute in bfloat16 where that is safe (autocast).
+    fusable : bool
+        Whether others may train together with these networks (``fused.py``): then what dropout keeps is a function of
+        its place (``noise.py``), else torch's generator draws it.
 
     Attributes
     ----------
@@ -186,6 +157,10 @@ class Trainer:
         Steps of the whole training.
     lead : float
         Progress beyond ``step / planned`` that a clock has given away.
+    total : () Tensor
+        Loss of all steps since it was last found finite.
+    validated : (networks, rows) Tensor
+        Validation rows of each network, those of smaller folds padded with row 0.
     """
 
     def __init__(
@@ -197,6 +172,7 @@ class Trainer:
         seed: int,
         device: str,
         half: bool = False,
+        fusable: bool = False,
     ) -> None:
         self.data, self.folds, self.options, self.seed, self.device, self.half = (
             data,
@@ -223,13 +199,15 @@ class Trainer:
         self.valid = [valid for _, valid in pairs]
         longest = max(map(len, self.valid))
         padded = [np.pad(rows, (0, longest - len(rows))) for rows in self.valid]
-        self._valid = torch.from_numpy(np.stack(padded)).to(device)
+        self.validated = torch.from_numpy(np.stack(padded)).to(device)
         self.step, self.lead = 0, 0.0
         self.planned = int(options.get("updates", int(options.get("epochs", 40)) * self.batches.steps))
         self._scheduled = scheduled(self.stack.network)
         self.average: Weights | None = None
         self._averaged = 0
-        self._total = torch.zeros((), device=device)
+        self.total = torch.zeros((), device=device)
+        self.fusable = fusable
+        self._noise: Noise | None = None
 
     @property
     def by_steps(self) -> float:
@@ -239,9 +217,13 @@ class Trainer:
     def _autocast(self) -> AbstractContextManager:
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half)
 
+    def stands(self, progress: float) -> float:
+        """Where the schedule of the next step stands: in the middle of the step, or at ``progress`` if that is more."""
+        return max(progress, self.lead + (self.step + 0.5) / self.planned)
+
     def take_step(self, progress: float = 0.0) -> None:
         """One step of the optimiser; ``progress`` is where the schedule stands at least."""
-        progress = max(progress, self.lead + (self.step + 0.5) / self.planned)  # the middle of the step
+        progress = self.stands(progress)
         generator = _mix(self.seed, self.folds[0], self.step)
         torch.default_generator.manual_seed(generator)
         if self.device.startswith("cuda"):
@@ -252,7 +234,7 @@ class Trainer:
         loss.backward()
         set_rate(self.optimizer, rate(self.options, progress, self.planned / self.batches.steps))
         self.optimizer.step()
-        self._total += loss.detach()
+        self.total += loss.detach()
         self.step += 1
 
     def _loss(self, index: Tensor, changed: bool, progress: float) -> Tensor:
@@ -262,25 +244,39 @@ class Trainer:
             x = self.augmentation(x.flatten(0, 1)).view(x.shape)
         share = mix_shares(self.mixup, len(index), self.device) if changed and self.mixup else None
         set_progress(self._scheduled, progress)
+        if self._noise is None and self.fusable:
+            self._noise = self._make_noise(x)
+        factors = self._noise(self.step) if self._noise is not None else {}
         with self._autocast():
-            outputs = self.stack(x if share is None else mix(x, share), training=True)
+            outputs = self.stack(x if share is None else mix(x, share), training=True, factors=factors)
         each = self._weighted(outputs, index)
         if share is not None:  # cross-entropy is linear in its targets: mixing the losses mixes the labels
             each = share * each + (1 - share) * self._weighted(outputs, index.roll(1, 1))
         return each.mean(1).sum()  # networks do not share parameters: the sum trains each on its own mean
 
+    @property
+    def dropped(self) -> np.ndarray:
+        """(layers, networks) uint8: how many of 256 units each dropout layer drops."""
+        rates = [dropout.dropped for dropout in self.stack.dropouts]
+        return np.repeat(np.array(rates, dtype=np.uint8)[:, None], self.stack.size, axis=1)
+
+    def _make_noise(self, x: Tensor) -> Noise:
+        """What dropout keeps when the networks read (networks, rows, ...) inputs."""
+        dropped = self.dropped
+        shapes = self.stack.seen(x[0]) if dropped.any() else [None] * len(dropped)
+        return Noise(keys(self.seed, self.folds), dropped, shapes, self.device)
+
     def _weighted(self, outputs: Tensor, index: Tensor) -> Tensor:
         """Loss of every row, given whose label it has."""
-        each = losses(outputs, self.data.y[index], self.smoothing)
-        return each if self.data.weight is None else each * self.data.weight[index]
+        return self.data.weighted(losses(outputs, self.data.y[index], self.smoothing), index)
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if the loss of a step since the last check was not finite."""
-        if not torch.isfinite(self._total):
+        if not torch.isfinite(self.total):
             epoch = (self.step - 1) // self.batches.steps + 1
-            what = "NaN" if torch.isnan(self._total) else "infinite"
+            what = "NaN" if torch.isnan(self.total) else "infinite"
             raise FloatingPointError(f"loss became {what} at epoch {epoch}; a lower learning rate may help")
-        self._total.zero_()
+        self.total.zero_()
 
     def wait(self) -> None:
         """Return when the device has done what was asked, so that a clock can be read."""
@@ -358,19 +354,20 @@ class Trainer:
 
     def look(self, rows: int) -> None:
         """Score the first validation rows for nothing, to see how long it takes."""
-        with self._autocast():
-            score(self.stack, lambda part: self.data.rows(self._valid[:, part]), rows, rows, self.data.classification)
+        self._scored(rows, rows)
 
-    def validate(self, chunk: int) -> tuple[list[float], list[np.ndarray]]:
-        """Loss of each network on its validation rows, and its scores of them ((rows, outputs) arrays)."""
+    def scores(self, chunk: int) -> Tensor:
+        """(networks, rows, outputs) scores of the validation rows, those of smaller folds padded."""
+        return self._scored(self.validated.shape[1], chunk)
+
+    def _scored(self, rows: int, chunk: int) -> Tensor:
         with self._autocast():
-            scores = score(
-                self.stack,
-                lambda part: self.data.rows(self._valid[:, part]),
-                self._valid.shape[1],
-                chunk,
-                self.data.classification,
+            return score(
+                self.stack, lambda p: self.data.rows(self.validated[:, p]), rows, chunk, self.data.classification
             )
+
+    def judged(self, scores: Tensor) -> tuple[list[float], list[np.ndarray]]:
+        """Loss of each network on its validation rows, and its scores of them ((rows, outputs) arrays)."""
         found = []
         for number, rows in enumerate(self.valid):
             index = torch.from_numpy(rows).to(self.device)

@@ -11,7 +11,7 @@ schedule is scored on averaged weights, because its learning rate has not come d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,11 +22,13 @@ from autonas.core.clock import Clock
 from autonas.core.trial import Value
 from autonas.data.task import Folds, Problem, Task
 from autonas.training.device import bfloat16_is_faster, place
+from autonas.training.distil import SHARE, distil
 from autonas.training.heritage import Heritage
 from autonas.training.learner import Learner, Report, go_on
 from autonas.training.loop import Data, Trainer, private_randomness, score
 from autonas.training.pace import Pace
-from autonas.training.probe import FEWEST_FOLDS, measure
+from autonas.training.probe import FEWEST_FOLDS, affordable_folds, measure, multiply_accumulates
+from autonas.training.section import Section
 from autonas.training.snapshot import Snapshot, take_snapshot
 from autonas.training.stack import Stack
 from autonas.training.target import TargetScale
@@ -40,6 +42,8 @@ _AVERAGED = 0.25  # share of a slice's end whose weights are averaged
 _FEWEST_EPOCHS = 15  # train fewer folds rather than fewer epochs of a convolutional network
 _VALIDATING = 0.15  # share of the time that validation on the way may take
 _MARGIN = 1.3  # on what a validation took, for the next one
+_HEAVY = 1e7  # multiply-accumulates of a batch from which networks for tables are 10-40 % faster in bfloat16
+_PRECISE = 0.002  # squared error, in variances of the target, below which the rounding of bfloat16 would matter
 
 
 class Family(Protocol):
@@ -102,12 +106,19 @@ class NetworkLearner(Learner):
         FloatingPointError
             If the training loss is no longer finite.
         """
+        with private_randomness(self.device):
+            for section in self.sections(task, until, clock, report):
+                section.run()
+
+    def sections(
+        self, task: Task, until: float = 1.0, clock: Clock | None = None, report: Report = go_on
+    ) -> Iterator[Section]:
+        """The same training section by section, for whoever takes the steps of each, in private randomness."""
         if until <= self.progress:
             return
         reached = until
         if not self._stopped:
-            with private_randomness(self.device):
-                reached = self._fit(task, until, clock or Clock(), report)
+            reached = yield from self._fit(task, until, clock or Clock(), report)
         self.progress = reached
         if self._stopped or self.progress >= 1:
             self._trainers, self._best = [], None
@@ -133,13 +144,20 @@ class NetworkLearner(Learner):
             y = torch.from_numpy(self._scale.forward(task.y).astype(np.float32))
         weight = None if task.weight is None else torch.from_numpy(task.weight.astype(np.float32)).to(self.device)
         data = Data(X, y.to(self.device), weight, task.folds)
-        half = self.device != "cpu" or (pace.timed and X.ndim == 4 and bfloat16_is_faster())
+        macs = 0.0  # of a pass forward of a batch
+        if pace.timed and self.family.BATCHED:
+            macs = multiply_accumulates(self._build, X) * min(int(self.options.get("batch_size", 128)), task.n_rows)
+        heavy = X.ndim == 4 or (X.ndim == 2 and macs > _HEAVY)
+        half = self.device != "cpu" or (pace.timed and heavy and bfloat16_is_faster())
         self._n_folds = self._n_folds or len(task.folds)
 
         def trainer(folds: list[int]) -> Trainer:
-            return Trainer(self._build, data, folds, self.options, self.seed, self.device, half)
+            batched = self.family.BATCHED
+            return Trainer(self._build, data, folds, self.options, self.seed, self.device, half, fusable=batched)
 
         inherits = self._heritage is not None and self._saved is None
+        if pace.timed and self.family.BATCHED and self._saved is None:
+            self._n_folds = affordable_folds(macs, lambda: trainer([0]), task.folds, self._n_folds, pace)
         first, *others = self._groups()
         self._trainers = [self._started(trainer(first), 0)]
         if pace.timed:
@@ -150,6 +168,8 @@ class NetworkLearner(Learner):
         self._saved = None
         if inherits:
             self.info.update(inherited=True, exact=self._exact)
+            if not self._exact:
+                self._distil(pace)
 
     def _started(self, trainer: Trainer, number: int) -> Trainer:
         """A trainer where its state, or what it inherits, says."""
@@ -164,6 +184,19 @@ class NetworkLearner(Learner):
             )  # fmt: skip
         return trainer
 
+    def _distil(self, pace: Pace) -> None:
+        """Come closer to what the networks do whose weights were inherited, for a small part of the slice."""
+        assert self._heritage is not None
+        share = min(SHARE, pace.until / 2)
+        for trainer in self._trainers:
+            teacher = self._heritage.teacher(
+                lambda options: self.family.build(options, self._shape, self.problem.n_outputs, self._n_numeric),
+                trainer.folds, self._shape, self.device,
+            )  # fmt: skip
+            if teacher is not None:
+                steps = distil(trainer, teacher, pace.clock.part(share / len(self._trainers)), share)
+                self.info["distilled"] = round(steps / trainer.batches.steps, 1)
+
     def _plan(self, first: Trainer, pace: Pace) -> None:
         """By what the first steps took: how many folds to train, and what to keep for the last validation."""
         scoring = measure(first, pace, self._chunk, self.family.BATCHED)
@@ -173,7 +206,7 @@ class NetworkLearner(Learner):
             self._n_folds = min(self._n_folds, max(FEWEST_FOLDS, affordable))
         pace.reserve = _MARGIN * scoring * len(self._groups()) + 0.01
 
-    def _fit(self, task: Task, until: float, clock: Clock, report: Report) -> float:
+    def _fit(self, task: Task, until: float, clock: Clock, report: Report) -> Generator[Section, None, float]:
         """Train to ``until``, or less if told to stop; returns the progress that was reached."""
         pace = Pace(clock, self.progress, until)
         if not self._trainers:
@@ -184,17 +217,16 @@ class NetworkLearner(Learner):
         while reached < until:
             behind = max(reached, pace.now())
             goal = until if pace.is_over else min(until, next((m for m in MILESTONES if m > behind), until))
-            for number, trainer in enumerate(self._trainers):
-                pace.begin_turn(reached, goal, len(self._trainers) - number)
-                self._advance(trainer, goal, pace, average_from)
+            section = Section(self._trainers, reached, goal, pace, average_from, goal in MILESTONES)
+            yield section
             reached = goal
             if goal < until and pace.is_over:
                 continue  # what remains is the last look
             before = clock.elapsed()
             expected = validating + pace.reserve / _MARGIN
-            if goal not in MILESTONES or (goal < until and expected > _VALIDATING * (before - pace.began)):
+            if not section.looks or (goal < until and expected > _VALIDATING * (before - pace.began)):
                 continue
-            current = self._snapshot()
+            current = self._snapshot(section.scores)
             spent = clock.elapsed() - before
             validating, pace.reserve = validating + spent, max(pace.reserve, _MARGIN * spent)
             self._judge(goal, current)
@@ -209,24 +241,6 @@ class NetworkLearner(Learner):
         )
         return until if self._stopped else reached
 
-    def _advance(self, trainer: Trainer, goal: float, pace: Pace, average_from: float) -> None:
-        """Train one stack to ``goal``, by its steps or by the clock, whichever comes first."""
-        taken = 0
-        while trainer.by_steps < goal:
-            progress, before = pace.in_turn(), pace.clock.elapsed()
-            # Each stack takes a step in each turn, so that slow ones stay equal, unless time is up.
-            if pace.timed and trainer.step and ((taken and progress >= goal) or pace.is_over):
-                break
-            trainer.take_step(progress)
-            taken += 1
-            if max(progress, trainer.by_steps) >= average_from:
-                trainer.add_to_average()
-            if pace.timed:
-                trainer.wait()
-                pace.step = pace.clock.elapsed() - before
-        trainer.lead = max(trainer.lead, goal - trainer.step / trainer.planned)
-        trainer.check_finite()
-
     def _epochs(self) -> float:
         return float(np.mean([trainer.step / trainer.batches.steps for trainer in self._trainers]))
 
@@ -235,8 +249,8 @@ class NetworkLearner(Learner):
         """Rows that are scored at once."""
         return max(32, 8192 // self._n_folds) if self.family.BATCHED else 256
 
-    def _snapshot(self) -> Snapshot:
-        return take_snapshot(self._trainers, self._folds, self._chunk, self._scale)
+    def _snapshot(self, scores: list[Tensor] | None = None) -> Snapshot:
+        return take_snapshot(self._trainers, self._folds, self._chunk, self._scale, scores)
 
     @property
     def _folds(self) -> Folds:
@@ -246,6 +260,9 @@ class NetworkLearner(Learner):
     def _judge(self, progress: float, current: Snapshot) -> None:
         """Record a validation, keep the best snapshot, and stop when it has been much better for long."""
         self.curve.append((progress, current.loss))
+        if self._scale is not None and current.loss < _PRECISE:
+            for trainer in self._trainers:
+                trainer.half = False
         if not self._early:
             return
         if self._best is None or current.loss < self._best.loss:
@@ -322,8 +339,14 @@ class NetworkLearner(Learner):
         """Scale of the target in regression."""
         return self._scale
 
+    def for_all_rows(self) -> tuple[dict[str, Value], float] | None:
+        """A whole schedule of as many epochs as the snapshot has seen that predicts; None if it began with a parent."""
+        if self.info.get("inherited"):
+            return None
+        return {**self.options, "epochs": max(1, round(self._trained().epochs)), "early_stopping": "no"}, 1.0
+
     def inherit(self, state: Mapping[str, Any], options: Mapping[str, Any], how: Literal["copy", "morph"]) -> None:
-        self._heritage = Heritage(state["final"]["weights"], options, how)
+        self._heritage = Heritage(state["final"]["weights"], options, tuple(state["shape"]), how)
 
     def state(self) -> dict[str, Any]:
         training: dict[str, Any] | None = self._saved

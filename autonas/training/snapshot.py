@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from autonas.data.task import Folds
 from autonas.training.loop import Trainer
@@ -42,7 +43,13 @@ def _tensors(arrays: Mapping[str, np.ndarray], device: str) -> Weights:
     return {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
 
 
-def take_snapshot(trainers: Sequence[Trainer], folds: Folds, chunk: int, scale: TargetScale | None) -> Snapshot:
+def take_snapshot(
+    trainers: Sequence[Trainer],
+    folds: Folds,
+    chunk: int,
+    scale: TargetScale | None,
+    scores: Sequence[Tensor] | None = None,
+) -> Snapshot:
     """Validate every fold with the weights as they are, and copy these.
 
     Parameters
@@ -54,11 +61,16 @@ def take_snapshot(trainers: Sequence[Trainer], folds: Folds, chunk: int, scale: 
         Rows to score at once.
     scale : TargetScale or None
         Of a regression target.
+    scores : sequence of (networks, rows, outputs) Tensor, optional
+        Of each trainer, where they are known already.
     """
     with ExitStack() as settled:
+        if any(trainer.is_unsettled for trainer in trainers):
+            scores = None
         for trainer in trainers:
             settled.enter_context(trainer.settled())
-        found = [trainer.validate(chunk) for trainer in trainers]
+        scores = scores or [trainer.scores(chunk) for trainer in trainers]
+        found = [trainer.judged(mine) for trainer, mine in zip(trainers, scores, strict=True)]
         copies = [trainer.stack.copy() for trainer in trainers]
     loss = float(np.mean([loss for part, _ in found for loss in part]))
     parts = [scores for _, part in found for scores in part]

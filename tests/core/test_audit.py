@@ -125,15 +125,15 @@ def pairs_of(low, high, agree, start=0, n=20):
 
 
 def test_fidelities_are_raised_above_a_rung_that_misleads():
-    assert lowest_trusted([]) == 0
-    assert lowest_trusted(search(flip=False)) == 0
-    assert lowest_trusted(search(flip=True)) == pytest.approx(1 / 3)
-    assert lowest_trusted(pairs_of(1 / 3, 1.0, agree=False)) == 1
+    assert lowest_trusted(audit([])) == 0
+    assert lowest_trusted(audit(search(flip=False))) == 0
+    assert lowest_trusted(audit(search(flip=True))) == pytest.approx(1 / 3)
+    assert lowest_trusted(audit(pairs_of(1 / 3, 1.0, agree=False))) == 1
     # a low rung that predicts a middle one which predicts nothing is of no use either
-    assert lowest_trusted(pairs_of(1 / 9, 1 / 3, agree=True) + pairs_of(1 / 3, 1.0, agree=False, start=99)) == 1
+    assert lowest_trusted(audit(pairs_of(1 / 9, 1 / 3, agree=True) + pairs_of(1 / 3, 1.0, agree=False, start=99))) == 1
     # what the next rung bears out is used, whatever a rung far above it says
     chain = pairs_of(1 / 9, 1 / 3, agree=True) + pairs_of(1 / 9, 1.0, agree=False, start=99)
-    assert lowest_trusted(chain) == 0
+    assert lowest_trusted(audit(chain)) == 0
 
 
 @given(st.integers(0, 99))

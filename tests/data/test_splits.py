@@ -53,7 +53,15 @@ def test_classes_that_all_have_one_row_are_dealt_like_any_rows():
 
 @pytest.mark.parametrize(
     ("n", "pairs", "share"),
-    [(100, 40, 1.0), (601, 8, 1.0), (1500, 5, 1.0), (30_001, 3, 0.6), (250_000, 1, 0.2), (1_000_000, 1, 0.05)],
+    [
+        (100, 40, 1.0),
+        (601, 8, 1.0),
+        (1500, 5, 1.0),
+        (30_001, 3, 0.6),
+        (160_000, 3, 0.375),
+        (250_000, 1, 0.2),
+        (1_000_000, 1, 0.05),
+    ],
 )
 def test_the_plan_follows_the_number_of_rows(n, pairs, share):
     folds = make_folds(np.zeros(n), "regression", seed=0)

@@ -53,15 +53,15 @@ def test_plain_lines_name_best_counts_and_what_runs(hands: Hands) -> None:
         progress.started(0, {"model": "linear"})
         progress.finished(trial(0, 0.25, model="linear"))
         hands.now = 5.0
-        progress.started(1, {"model": "mlp"}, 1 / 3)
+        progress.started(1, {"model": "mlp"}, 1 / 3, expected_seconds=12.34)
         hands.now = 10.0
         progress.reported(1, 0.45, {"accuracy": 0.2})
         progress.done("accuracy 0.75")
     assert lines_of(stream) == [
         "40 rows, 3 columns: classification",
         "[0:00] best no model yet; 0 done, 1 running; now linear 0%",
-        "[0:05] best accuracy 0.75 by linear (trial 0); 1 done, 1 running; now mlp at 0.33 0%",
-        "[0:10] best accuracy 0.75 by linear (trial 0); 1 done, 1 running; now mlp at 0.33 45%",
+        "[0:05] best accuracy 0.75 by linear (trial 0); 1 done, 1 running; now mlp at 0.33 0% of 12.3 s",
+        "[0:10] best accuracy 0.75 by linear (trial 0); 1 done, 1 running; now mlp at 0.33 45% of 12.3 s",
         "accuracy 0.75",
     ]
 
@@ -162,13 +162,15 @@ def test_live_display_shows_everything_and_clears_itself() -> None:
     board = Progress(60, None, Accuracy(), 0).board
     board.best = trial(3, 0.1, model="boosting")
     board.running[4] = module._Running("mlp", 0.45)
+    board.ranks = "fidelity 0.11 ranks as 1: tau 0.8"
     view = module._Live(board, Console(file=file, force_terminal=True, width=100))
     view.open()
     view.write("[said] as is")
     view.close()
     view.close()  # ending twice is harmless
     shown = file.getvalue()
-    for part in ("of 1:00", "accuracy 0.9 by boosting (trial 3)", "mlp 45%", "0 done, 1 running", "[said] as is", "━"):
+    best = "accuracy 0.9 by boosting (trial 3)"
+    for part in ("of 1:00", best, "mlp 45%", "0 done, 1 running", "[said] as is", "━", "tau 0.8"):
         assert part in shown
     assert view.live.refresh_per_second <= 4
     assert shown.endswith("\x1b[2K")  # the display is erased, what was written stays

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autonas.core.audit import lowest_trusted
+from autonas.core.audit import audit, lowest_trusted
 from autonas.core.clock import Clock
 from autonas.core.objective import get_metric
 from autonas.core.trial import Proposal, Result
@@ -59,7 +59,7 @@ def run(folder: Path, n_trials: int, evaluator: type[Evaluator], strategy: str, 
 @pytest.mark.parametrize("strategy", ["hyperband(random)", "asha(random)", "halving(random)"])
 def test_misleading_fidelities_are_given_up(tmp_path, strategy):
     trials = run(tmp_path, 120, Misleading, strategy)
-    told = next(n for n in range(120) if lowest_trusted(trials[:n]) == 1)
+    told = next(n for n in range(120) if lowest_trusted(audit(trials[:n])) == 1)
     assert told < 100
     assert {t.proposal.fidelity for t in trials[:told]} > {1.0}
     assert {t.proposal.fidelity for t in trials[told:]} == {1.0}
@@ -67,7 +67,7 @@ def test_misleading_fidelities_are_given_up(tmp_path, strategy):
 
 def test_honest_fidelities_are_used_to_the_end(tmp_path):
     trials = run(tmp_path, 80, Honest, "hyperband(random)")
-    assert lowest_trusted(trials) == 0
+    assert lowest_trusted(audit(trials)) == 0
     assert min(t.proposal.fidelity for t in trials[60:]) < 0.2
 
 

@@ -115,7 +115,7 @@ def test_pending_proposals_spread_out():
     strategy = Auto(floats(2), seed=0)
     run(strategy, 12, lambda c: (c["x0"] - 0.3) ** 2 + (c["x1"] - 0.7) ** 2)
     points = np.array([list(strategy.ask().config.values()) for _ in range(6)])
-    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2)) > 1e-3
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2)) > 1e-4
 
 
 @pytest.mark.parametrize("n", [5, 6, 7, 31, 52])

@@ -40,7 +40,7 @@ def proportional(space, task, seed, n, noise=0.1, speed=2e8):
 def test_a_few_trials_find_the_speed_of_the_machine():
     space, task = load_space("nasbench201"), image_task()
     model = CostModel(space, task)
-    model.fit(proportional(space, task, 1, 12))
+    model.tell(proportional(space, task, 1, 12))
     for other in proportional(space, task, 2, 30, noise=0.0):
         mean, sd = model.predict(other.config)
         assert mean == pytest.approx(other.result.cost_seconds, rel=0.5)
@@ -51,7 +51,7 @@ def test_it_says_how_sure_it_is():
     space, task = load_space("nasbench201"), image_task()
     model = CostModel(space, task)
     before = model.predict(space.default())
-    model.fit(proportional(space, task, 1, 40))
+    model.tell(proportional(space, task, 1, 40))
     after = model.predict(space.default())
     assert before[1] > before[0]  # nothing was seen
     inside = 0
@@ -83,7 +83,7 @@ def test_a_promotion_costs_the_difference():
         trials.append(trial(first, config, 3.0 * config["epochs"], 1 / 3))
         trials.append(trial(first + 1, config, 6.0 * config["epochs"], 1.0, parent=first, inherit="resume"))
     model = CostModel(space, task)
-    model.fit(trials)
+    model.tell(trials)
     config = space.default()
     rest = model.predict(config, 1.0, start=1 / 3)[0]
     assert rest == pytest.approx(model.predict(config, 2 / 3)[0])
@@ -95,8 +95,8 @@ def test_failed_and_stopped_trials_say_nothing():
     good = proportional(space, task, 1, 10)
     bad = [trial(20, good[0].config, 1e6, status="stopped"), trial(21, good[1].config, 1e6, status="failed")]
     one, other = CostModel(space, task), CostModel(space, task)
-    one.fit(good)
-    other.fit(good + bad)
+    one.tell(good)
+    other.tell(good + bad)
     assert one.predict(space.default()) == other.predict(space.default())
 
 
@@ -105,7 +105,7 @@ def test_kinds_that_are_no_networks_have_their_own_time():
     task, space = prepare(X, y, kind="classification", cv=3), load_space("tabular")
     slow, fast = [kind for kind in space.families if kind not in space.networks][:2]
     model = CostModel(space, task)
-    model.fit([trial(i, space.default(kind), s) for i, (kind, s) in enumerate([(slow, 20.0), (fast, 0.1)] * 8)])
+    model.tell([trial(i, space.default(kind), s) for i, (kind, s) in enumerate([(slow, 20.0), (fast, 0.1)] * 8)])
     assert model.predict(space.default(slow))[0] == pytest.approx(20, rel=0.5)
     assert model.predict(space.default(fast))[0] == pytest.approx(0.1, rel=0.5)
 
@@ -123,7 +123,7 @@ def test_real_trainings_are_foreseen(tmp_path):
         proposal = Proposal(space.complete({**wanted, "batch_size": (32, 128)[number % 2]}))
         trials.append(Trial(number, proposal, evaluator.evaluate(proposal, None, folder)))
     model = CostModel(space, task)
-    model.fit(trials[:6])
+    model.tell(trials[:6])
     for other in trials[6:]:
         mean, sd = model.predict(other.config)
         assert abs(math.log(mean / other.result.cost_seconds)) < max(1.0, 3 * sd / mean)

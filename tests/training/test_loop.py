@@ -14,7 +14,8 @@ from autonas.architectures import cnn, mlp, resmlp, tabm
 from autonas.architectures.regularise import DropPath, scheduled
 from autonas.data.task import Folds
 from autonas.training.augment import mix_shares
-from autonas.training.loop import Batches, Data, Trainer, combine, losses, private_randomness
+from autonas.training.batches import Batches
+from autonas.training.loop import Data, Trainer, combine, losses, private_randomness
 from autonas.training.optim import rate
 from autonas.training.stack import Stack
 
@@ -146,10 +147,10 @@ def test_inputs_are_neither_changed_nor_mixed_at_the_end_or_in_validation():
         trainer.take_step(0.96)
     for name, tensor in plain.stack.weights.items():
         assert torch.equal(tensor, changed.stack.weights[name]), name
-    assert changed.validate(64)[0] == plain.validate(64)[0]
+    assert changed.judged(changed.scores(64))[0] == plain.judged(plain.scores(64))[0]
     for trainer in (changed, plain):
         trainer.take_step(0.5)
-    assert changed.validate(64)[0] != plain.validate(64)[0]
+    assert changed.judged(changed.scores(64))[0] != plain.judged(plain.scores(64))[0]
 
 
 def test_paths_are_dropped_as_progress_says():
@@ -212,7 +213,7 @@ def test_members_are_combined_by_their_mean_probability():
 def test_validation_loss_is_weighted_and_scores_are_in_the_order_of_the_rows():
     made = data(weighted=True)
     trainer = Trainer(BUILDS["mlp"], made, [0, 1, 2], OPTIONS, 0, "cpu")
-    found, parts = trainer.validate(chunk=5)
+    found, parts = trainer.judged(trainer.scores(chunk=5))
     for fold in range(3):
         valid = torch.from_numpy(made.folds.pairs[fold][1])
         network = BUILDS["mlp"]().eval()

@@ -11,7 +11,7 @@ and columns are not sampled; else LightGBM's sampling starts anew, so later tree
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from autonas.core.clock import Clock
 from autonas.core.trial import Value
 from autonas.data.task import Problem, Task
 from autonas.errors import ModelError
+from autonas.training.bit_trees import BitTrees, bit_trees
 from autonas.training.calibration import log_mean_exp, log_softmax, weighted_mean
 from autonas.training.learner import Report, go_on
 from autonas.training.matrix import MatrixLearner, binary_logits
@@ -36,6 +37,7 @@ _TRIAL_ROUNDS = 5
 _FASTEST = 0.2
 _SLICE = 10  # rounds of one fold before it is the next one's turn
 _ONE_THREAD_ROWS = 2000
+_FEW_ROWS = 200  # for which walking through the trees is faster than preparing anything
 _TINY = 1e-15
 
 
@@ -44,6 +46,7 @@ class _Fold:
 
     def __init__(self) -> None:
         self.parts: list[Booster] = []
+        self._written: list[str] = []  # the texts of the parts
         self.growing: Booster | None = None
         self.rounds = self.best_round = 0  # of the growing part
         self.best = np.inf
@@ -63,12 +66,16 @@ class _Fold:
 
     def close(self) -> None:
         """Make the growing part, up to its best round, a finished one and let go of its data."""
-        self.parts = [_load(text) for text in self.texts()]
+        self.read(self.texts())
         self.growing, self.rounds, self.best_round = None, 0, 0
+
+    def read(self, texts: list[str]) -> None:
+        """Take these texts as the finished parts."""
+        self.parts, self._written = [_load(text) for text in texts], texts
 
     def texts(self) -> list[str]:
         """The parts up to the best round."""
-        texts = [part.model_to_string() for part in self.parts]
+        texts = list(self._written)
         if self.growing is not None and self.best_round:
             texts.append(self.growing.model_to_string(num_iteration=self.best_round))
         return texts
@@ -103,6 +110,7 @@ class BoostingLearner(MatrixLearner):
     def __init__(self, options: Mapping[str, Value], problem: Problem, seed: int = 0, device: str = "cpu") -> None:
         super().__init__(options, problem, seed, device)
         self._folds: list[_Fold] = []
+        self._bits: BitTrees | Literal[False] | None = None  # False: they are no faster
         self._rate = float(self.options.get("learning_rate", 0.05))
 
     def train(self, task: Task, until: float = 1.0, clock: Clock | None = None, report: Report = go_on) -> None:
@@ -110,6 +118,7 @@ class BoostingLearner(MatrixLearner):
         if self.progress >= until:
             return
         self._fit_scale(task)
+        self._bits = None
         clock = clock or Clock()
         if not self._folds:
             self._folds = [_Fold() for _ in task.folds.pairs]
@@ -253,11 +262,27 @@ class BoostingLearner(MatrixLearner):
         return np.log(np.maximum(scores, _TINY))
 
     def predict(self, view: Any) -> np.ndarray:
-        """(rows, n_outputs) float32 scores: the mean over the fold models."""
-        raw = [fold.raw(view) for fold in self._folds]
+        """(rows, n_outputs) scores: the mean over the fold models."""
+        raw = self._raw(view)
         if self.scale is not None:
-            return np.mean([self.scale.inverse(part) for part in raw], axis=0).astype(np.float32)
-        return log_mean_exp(np.stack([log_softmax(binary_logits(part)) for part in raw])).astype(np.float32)
+            return np.mean([self.scale.inverse(part) for part in raw], axis=0)
+        return log_mean_exp(np.stack([log_softmax(binary_logits(part)) for part in raw]))
+
+    def _raw(self, view: np.ndarray) -> list[np.ndarray]:
+        """(rows, outputs) raw scores of every fold."""
+        if len(view) < _FEW_ROWS:
+            return [fold.raw(view) for fold in self._folds]
+        if self._bits is None:
+            per_round = self.problem.n_outputs if self.scale is None and self.problem.n_outputs > 2 else 1
+            self._bits = bit_trees([fold.texts() for fold in self._folds], per_round) or False
+        if not self._bits:
+            return [fold.raw(view) for fold in self._folds]
+        return np.split(self._bits.totals(view), len(self._folds), axis=1)
+
+    def for_all_rows(self) -> tuple[dict[str, Value], float]:
+        """As many rounds as the folds have had up to their best ones, on average, at their rate."""
+        rounds = float(np.mean([fold.best_total for fold in self._folds]))
+        return {**self.options, "learning_rate": self._rate}, max(1.0, rounds) / _ROUNDS
 
     def state(self) -> dict[str, Any]:
         """Everything needed to predict and to continue from the best round of every fold."""
@@ -275,10 +300,10 @@ class BoostingLearner(MatrixLearner):
     def restore(self, state: dict[str, Any]) -> None:
         """Inverse of :meth:`state`."""
         super().restore(state)
-        self._rate, self._folds = float(state["rate"]), []
+        self._rate, self._folds, self._bits = float(state["rate"]), [], None
         for saved in state["folds"]:
             fold = _Fold()
-            fold.parts = [_load(bytes(text).decode()) for text in saved["parts"]]
+            fold.read([bytes(text).decode() for text in saved["parts"]])
             fold.best, fold.scores, fold.done = float(saved["best"]), saved["scores"], bool(saved["done"])
             self._folds.append(fold)
 

@@ -74,6 +74,9 @@ class EvolvedLearner(MatrixLearner):
         scores = np.concatenate(parts)
         return scores if self.scale is None else self.scale.inverse(scores).astype(np.float32)
 
+    def for_all_rows(self) -> None:
+        """There is one network."""
+
     def state(self) -> dict[str, Any]:
         """Everything needed to predict."""
         return {**super().state(), "shape": list(self.shape)}

@@ -209,6 +209,9 @@ class KernelLearner(MatrixLearner):
         scores = _signs_to_logits(raw) * self.sharpness if self.scale is None else self.scale.inverse(raw)
         return np.asarray(scores)
 
+    def for_all_rows(self) -> None:
+        """The final model has seen all rows that some fold trains on."""
+
     def state(self) -> dict[str, Any]:
         """Everything needed to predict."""
         names = ("mean", "scales", "centres", "dual", "unit", "sharpness")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autonas.core.clock import Clock
+from autonas.core.trial import Value
 from autonas.data.task import Task
 from autonas.training.calibration import log_mean_exp, log_softmax
 from autonas.training.closed_form import KernelSystem, NormalEquations, training_rows
@@ -137,6 +138,10 @@ class LinearLearner(MatrixLearner):
             else:
                 parts.append(self.scale.inverse(raw).mean(axis=1))
         return np.concatenate(parts)
+
+    def for_all_rows(self) -> tuple[dict[str, Value], float] | None:
+        """One fit with the same strength, unless there is one on all rows already (ridge regression)."""
+        return None if len(self.coefficients) == 1 else super().for_all_rows()
 
     def state(self) -> dict[str, Any]:
         """Everything needed to predict."""
