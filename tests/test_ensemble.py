@@ -384,3 +384,12 @@ def test_members_that_hardly_count_are_dropped_at_no_loss(monkeypatch, seed):
     assert lean.weights.sum() == pytest.approx(1)
     assert np.flatnonzero(lean.weights).tolist() == lean.members
     assert lean.predict([members[i] for i in lean.members]).shape == (1500, 3)
+
+
+def test_of_few_rows_no_member_is_dropped(monkeypatch):
+    members, y = classifiers(400, 3, 14, 0)
+    monkeypatch.setattr("autonas.ensemble.fit.NEGLIGIBLE", 1.0)
+    monkeypatch.setattr("autonas.ensemble.fit.TOLERANCE", 1.0)
+    whole = fit_ensemble(members, y, metric=LOG_LOSS, kind="classification", seed=0)
+    monkeypatch.setattr("autonas.ensemble.fit.FEW_ROWS", 400)
+    assert len(fit_ensemble(members, y, metric=LOG_LOSS, kind="classification", seed=0).members) < len(whole.members)

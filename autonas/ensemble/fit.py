@@ -17,7 +17,7 @@ from autonas.ensemble.boosted import FOLDS, fit_boosted
 from autonas.ensemble.combine import Ensemble, Kind, average_of
 from autonas.ensemble.layer import Fitted, base_scores, inputs, outputs
 from autonas.ensemble.linear import MAX_WORK, fit_linear, linear
-from autonas.ensemble.pool import Pool, largest, weigh
+from autonas.ensemble.pool import FEW_ROWS, Pool, largest, weigh
 from autonas.ensemble.rows import common_rows
 from autonas.training.calibration import fit_temperature
 
@@ -117,9 +117,9 @@ def fit_ensemble(
         layers=[layer.layer for layer in fitted],
     )
     needed = [i for i in ensemble.members if weights[i] >= min(NEGLIGIBLE, 0.5 / len(kept))]
-    if len(needed) == len(kept) or clock.over():
+    # whoever predicts pays for every member; of few rows that is little, and there the small weights are on purpose
+    if len(needed) == len(kept) or len(rows) < FEW_ROWS or clock.over():
         return ensemble
-    # whoever predicts pays for every member: without those that hardly count, if the rest does as well
     fewer = fit_ensemble(
         [members[i][rows] for i in needed], pool.y, metric=metric, kind=kind, weight=pool.weight, clock=clock,
         size=size, seed=seed, groups=groups,
