@@ -109,6 +109,10 @@ def fit(
     ensemble_size: Annotated[
         int | None, typer.Option(help="Largest number of models; 1: the single best.", show_default=False)
     ] = None,
+    refit: Annotated[
+        str | None,
+        typer.Option(help="one: a single learner, trained on all rows, in place of an ensemble.", show_default=False),
+    ] = None,
     n_jobs: Annotated[int | None, typer.Option(help="Trials that run at once.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...", show_default=False)] = None,
@@ -131,6 +135,7 @@ def fit(
         "evaluator": evaluator,
         "cv": int(cv) if cv is not None and cv.isdigit() else cv,
         "ensemble_size": ensemble_size,
+        "refit": refit,
         "n_jobs": n_jobs,
         "random_state": seed,
         "device": device,

@@ -99,9 +99,11 @@ def test_overwrite_fits_anew_and_keeps_what_is_not_the_models(folder):
     run(folder, *words)
     (folder / "second" / "notes.txt").write_text("mine")
     assert "--overwrite" in run(folder, *words, code=2)
-    said = run(folder, *words, "--kind", "classification", "--metric", "accuracy", "--overwrite", "--json")
+    said = run(
+        folder, *words, "--kind", "classification", "--metric", "accuracy", "--refit", "one", "--overwrite", "--json"
+    )
     board = json.loads(said.splitlines()[-1])["leaderboard"]
-    assert board[0]["model"] == "ensemble"
+    assert board[0]["model"] == "linear"  # no ensemble
     assert len(board) == 2
     assert "accuracy" in board[0]
     assert sorted(p.name for p in (folder / "second").iterdir() if p.suffix != ".safetensors") == [
