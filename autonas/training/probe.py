@@ -24,6 +24,8 @@ FEWEST_FOLDS = 2
 _ROWS = 16  # of the first look
 _SMALL = 5e8  # multiply-accumulates of a stack's pass forward, for which no machine needs much more than a second
 _FEW_STEPS = 50  # leave out repeats of the folds rather than take fewer
+_MOST_BYTES = 2**30  # of a stack's weights, their gradients, the optimiser's moments and copies that are kept
+_BYTES = 24  # of each weight
 
 
 def multiply_accumulates(build: Callable[[], nn.Module], X: Tensor) -> float:
@@ -38,7 +40,7 @@ def multiply_accumulates(build: Callable[[], nn.Module], X: Tensor) -> float:
 
 
 def affordable_folds(macs: float, alone: Callable[[], Trainer], folds: Folds, n_folds: int, pace: Pace) -> int:
-    """How many of the folds should train as one stack, so that there is time for some steps.
+    """How many of the folds should train as one stack, so that there is time for some steps, and memory.
 
     Parameters
     ----------
@@ -65,7 +67,10 @@ def affordable_folds(macs: float, alone: Callable[[], Trainer], folds: Folds, n_
     step, scoring = 3 * row * size, row * longest  # a step is one pass forward and two back
     _refuse(step, scoring, pace, trainer)
     many, few = (int(pace.left() / (min(n, trainer.planned) * step + scoring)) for n in (_FEW_STEPS, FEWEST_STEPS))
-    return min(n_folds, max(FEWEST_FOLDS, many, min(few, _covering(folds, n_folds))))
+    affordable = min(
+        max(many, min(few, _covering(folds, n_folds))), _MOST_BYTES // (_BYTES * trainer.stack.n_parameters)
+    )
+    return min(n_folds, max(FEWEST_FOLDS, affordable))
 
 
 def _look(trainer: Trainer, pace: Pace) -> float:

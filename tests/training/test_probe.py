@@ -112,3 +112,11 @@ def test_a_heavy_perceptron_gives_up_at_once() -> None:
     learner = NetworkLearner(mlp, options, Problem("classification", 2))
     with pytest.raises(TimeoutError, match="give more time or a smaller network"):
         learner.train(task, 1.0, Clock(0.05))
+
+
+def test_a_stack_fits_into_memory(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert afforded(task, 1000.0) == 20
+    one = 24 * sum(p.numel() for p in mlp.build({"width": 4, "depth": 1, "batch_size": 20}, (3,), 2).parameters())
+    for affordable, expected in ((7, 7), (1, 2)):
+        monkeypatch.setattr("autonas.training.probe._MOST_BYTES", affordable * one)
+        assert afforded(task, 1000.0) == expected
