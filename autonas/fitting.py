@@ -52,7 +52,6 @@ __all__ = ["JOURNAL", "Fit", "Options", "fit"]
 JOURNAL = "journal.db"
 QUOTA_BYTES = 4 * 2**30
 FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
-FIRST_THOUGHT = 0.5  # seconds of `auto` for its first proposal; others import a library before
 REFIT_SHARE = 0.15  # of the time limit, for one more training on all rows
 MOST_AT_ONCE = 16  # trials; more bring little
 PENDING_SHARE = 1 / 8  # of all trials, whose results a strategy can do without: it learns from the others
@@ -197,11 +196,9 @@ def _search(
     searching = Clock(None)
     if clock.seconds is not None:
         searching = Clock(max(0.0, clock.left() - _reserve(task, options, clock.seconds)))
-    candidates, thought = None, {}
-    if options.strategy == "auto":
-        thought["first_thought"] = FIRST_THOUGHT
-        if options.n_trials is None:
-            candidates = max(FEW_CANDIDATES, task.n_rows // ROWS_PER_CANDIDATE)
+    candidates = None
+    if options.strategy == "auto" and options.n_trials is None:
+        candidates = max(FEW_CANDIDATES, task.n_rows // ROWS_PER_CANDIDATE)
     executor: Executor
     if options.n_jobs > 1:
         executor = Pool(evaluator, space, task, options.n_jobs)
@@ -237,7 +234,6 @@ def _search(
         seed=options.seed,
         evaluator=evaluator,
         cost=cost,
-        **thought,
     )
     if isinstance(executor, InProcess):
         executor.on_report = search.heard

@@ -33,6 +33,7 @@ from autonas.surrogates.cost import CostModel
 __all__ = ["Limits", "Search"]
 
 THINKING_SHARE = 0.1  # of the time so far, for the strategy
+FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
 PATIENCE = 1000  # configurations in a row that are rejected before they cost any training
 KEPT = 60  # trials whose weights are kept at most for the ensemble
 FILLERS, MODELS = 20, 3  # variations that are considered at the end, of so many of the best trials
@@ -83,8 +84,6 @@ class Search:
         reports to :meth:`heard`.
     cost : CostModel or None
         Learns what trials take; used with a time limit only.
-    first_thought : float
-        Seconds that the strategy's imports and first proposal may take.
     """
 
     space: SearchSpace
@@ -98,7 +97,6 @@ class Search:
     seed: int = 0
     evaluator: Evaluator | None = None
     cost: CostModel | None = None
-    first_thought: float = 3.0
 
     def __post_init__(self) -> None:
         for trial in self.journal.trials():
@@ -209,7 +207,7 @@ class Search:
         if clock.seconds is None:
             return self._ask()
         # the strategy's next thought will take about as long as its last ones
-        expected = self.first_thought if self._strategy is None else self._thought / max(1, self._thoughts)
+        expected = FIRST_THOUGHT if self._strategy is None else self._thought / max(1, self._thoughts)
         if self._thought + expected > THINKING_SHARE * clock.elapsed():
             return self._random()
         start = time.monotonic()

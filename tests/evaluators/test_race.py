@@ -1,0 +1,124 @@
+"""Racing over folds: who is given up, what is told of it, and what a search keeps of its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from autonas import AutoNASClassifier
+from autonas.core.objective import get_metric
+from autonas.core.trial import Proposal, Result, Trial
+from autonas.data.prepare import prepare
+from autonas.errors import OptionError
+from autonas.evaluators import make_evaluator
+from autonas.evaluators.base import Evaluator
+from autonas.evaluators.race import Race
+from autonas.evaluators.train import PREDICTIONS_FILE
+from autonas.search_space.load import load_space
+
+RMSE = get_metric("rmse", "regression")
+ROWS = 500
+
+
+class Noisy(Evaluator):
+    """Predicts the target with an error of a given deviation, on the rows that the folds validate."""
+
+    def evaluate(self, proposal: Proposal, parent: Path | None, workdir: Path, *args) -> Result:
+        Noisy.folds.append(len(self.task.folds))
+        rng = np.random.default_rng(proposal.config["seed"])
+        predictions = (self.task.y + proposal.config["deviation"] * rng.normal(size=ROWS))[:, None]
+        np.save(workdir / PREDICTIONS_FILE, predictions)
+        rows = self.task.folds.covered
+        return Result({"rmse": RMSE.loss(self.task.y[rows], predictions[rows], None)}, cost_seconds=1.0)
+
+    folds: ClassVar[list[int]] = []
+
+
+@pytest.fixture
+def race() -> Race:
+    Noisy.folds = []
+    X = np.arange(float(ROWS))[:, None]
+    task = prepare(X, np.sin(X[:, 0]), kind="regression", cv=5)
+    found = Race(RMSE, inner=Noisy(RMSE))
+    found.prepare(load_space("tabular-small"), task)
+    return found
+
+
+def told(race: Race, folder: Path, deviation: float, seed: int) -> Result:
+    folder = folder / f"{deviation}-{seed}"
+    folder.mkdir()
+    return race.evaluate(Proposal({"deviation": deviation, "seed": seed}), None, folder)
+
+
+def test_what_is_surely_worse_is_given_up_after_one_fold(race, tmp_path):
+    first = told(race, tmp_path, 1.0, 0)
+    assert first.status == "ok"
+    assert Noisy.folds == [5]
+    lost = told(race, tmp_path, 2.0, 1)
+    assert Noisy.folds == [5, 1]
+    assert lost.status == "stopped"
+    assert lost.loss == pytest.approx(2.0, rel=0.2)  # as its five folds would have had
+    assert not list((tmp_path / "2.0-1").iterdir())
+    better = told(race, tmp_path, 0.5, 2)
+    assert better.status == "ok"
+    assert better.cost_seconds >= 1
+    assert Noisy.folds == [5, 1, 1, 5]
+    assert told(race, tmp_path, 1.0, 3).status == "stopped"  # the best is another one now
+
+
+def test_equals_are_given_up_as_often_as_the_confidence_says(race, tmp_path):
+    told(race, tmp_path, 1.0, 0)
+    best = race._best
+    stopped = 0
+    for seed in range(1, 401):
+        stopped += told(race, tmp_path, 1.0, seed).status == "stopped"
+        race._best = best
+    # 5 %, and the luck of the one that all are compared with
+    assert stopped / 400 < 0.12
+
+
+def test_promotions_and_repeated_folds_do_not_race(race, tmp_path):
+    told(race, tmp_path, 1.0, 0)
+    part = Proposal({"deviation": 2.0, "seed": 1}, 1 / 3)
+    (tmp_path / "part").mkdir()
+    assert race.evaluate(part, None, tmp_path / "part").status == "ok"
+    rows = np.arange(ROWS)
+    pairs = [(rows[rows % 2 != k], rows[rows % 2 == k]) for _ in range(2) for k in range(2)]
+    race.prepare(race.space, prepare(rows[:, None] * 1.0, np.sin(rows), kind="regression", cv=pairs))
+    assert told(race, tmp_path, 2.0, 2).status == "ok"
+
+
+def test_what_an_earlier_session_found_counts(race, tmp_path):
+    first = told(race, tmp_path, 1.0, 0)
+    proposal = Proposal({"deviation": 1.0, "seed": 0})
+    again = Race(RMSE, inner=Noisy(RMSE))
+    again.prepare(race.space, race.task)
+    again.observe(Trial(0, proposal, first, str(tmp_path / "1.0-0")))
+    assert told(again, tmp_path, 2.0, 1).status == "stopped"
+
+
+def test_confidence_is_a_probability():
+    with pytest.raises(OptionError, match=r"between 0\.5 and 1"):
+        Race(RMSE, confidence=0.5)
+    assert isinstance(make_evaluator("race(train)", RMSE, seed=0, device="cpu"), Race)
+
+
+def test_a_search_finds_the_same_with_fewer_fits(tmp_path):
+    X, y = (each[:700] for each in load_digits(return_X_y=True))
+    (tmp_path / "small.yaml").write_text(
+        "{name: small, title: Two kinds, extends: tabular, kinds: {linear: , kernel: }}"
+    )
+    options = {"space": str(tmp_path / "small.yaml"), "n_trials": 8, "cv": 5, "random_state": 0, "verbose": 0}
+    options |= {"ensemble_size": 1, "strategy": "random"}
+    whole = AutoNASClassifier(**options).fit(X, y)
+    raced = AutoNASClassifier(**options, evaluator="race(train)").fit(X, y)
+    given_up = [t for t in raced.trials_ if t.result.status == "stopped"]
+    assert given_up
+    assert raced.best_config_ == whole.best_config_
+    assert raced.best_score_ == pytest.approx(whole.best_score_)
+    losses = {t.proposal.key: t.loss for t in whole.trials_}
+    assert all(losses[t.proposal.key] > min(losses.values()) for t in given_up)
