@@ -106,12 +106,13 @@ class Race(Wrapper):
             return None
         worse = self._row_losses(own) - self._row_losses(theirs)
         mean, error = float(worse.mean()), float(worse.std(ddof=1)) / math.sqrt(len(worse))
-        if not mean > self._sure * error:
-            return None
         weight = None if self.task.weight is None else self.task.weight[self._rows]
-        loss = best + max(0.0, heat.loss - self.metric.loss(self.task.y[self._rows], theirs, weight))
+        behind = heat.loss - self.metric.loss(self.task.y[self._rows], theirs, weight)
+        # the test is of losses that every row has; the metric itself, which may have none, must agree
+        if not (mean > self._sure * error and behind > 0):
+            return None
         lost = {"given_up_after": 1, "worse": mean, "worse_error": error}
-        return Result({self.metric.name: loss}, "stopped", heat.cost_seconds, info={**heat.info, **lost})
+        return Result({self.metric.name: best + behind}, "stopped", heat.cost_seconds, info={**heat.info, **lost})
 
     def _learn(self, proposal: Proposal, result: Result, folder: Path) -> None:
         """Keep the best; telling twice changes nothing."""

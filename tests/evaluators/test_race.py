@@ -92,6 +92,28 @@ def test_promotions_and_repeated_folds_do_not_race(race, tmp_path):
     assert told(race, tmp_path, 2.0, 2).status == "ok"
 
 
+def test_what_is_better_by_the_metric_goes_on(tmp_path):
+    class Few(Noisy):
+        """Wrong by 1 in every row, or right but in every twentieth, which is wrong by 10."""
+
+        def evaluate(self, proposal: Proposal, parent: Path | None, workdir: Path, *args) -> Result:
+            far = np.where(np.arange(ROWS) % 20, 0.0, 10.0) if proposal.config["few"] else np.full(ROWS, 1.0)
+            predictions = (self.task.y + far)[:, None]
+            np.save(workdir / PREDICTIONS_FILE, predictions)
+            rows = self.task.folds.covered
+            return Result({"mae": self.metric.loss(self.task.y[rows], predictions[rows], None)})
+
+    mae = get_metric("mae", "regression")
+    rows = np.arange(ROWS)
+    race = Race(mae, inner=Few(mae))
+    race.prepare(load_space("tabular-small"), prepare(rows[:, None] * 1.0, np.sin(rows), kind="regression", cv=5))
+    for few in (False, True):
+        (tmp_path / str(few)).mkdir()
+        result = race.evaluate(Proposal({"few": few}), None, tmp_path / str(few))
+        assert result.status == "ok"  # its squared errors are 5 times as large, its absolute ones half
+    assert result.loss == pytest.approx(0.5)
+
+
 def test_what_an_earlier_session_found_counts(race, tmp_path):
     first = told(race, tmp_path, 1.0, 0)
     proposal = Proposal({"deviation": 1.0, "seed": 0})
