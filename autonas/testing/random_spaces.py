@@ -11,6 +11,8 @@ from autonas.search_space.space import SearchSpace
 
 __all__ = ["random_space"]
 
+_NEXT = 1_000_003
+
 
 def random_space(seed: int, *, finite: bool = False, conditions: bool = True, forbidden: bool = True) -> SearchSpace:
     """A small space, the same for equal arguments.
@@ -24,6 +26,7 @@ def random_space(seed: int, *, finite: bool = False, conditions: bool = True, fo
         Whether it may have them.
     """
     from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.exceptions import InactiveHyperparameterSetError
 
     rng = np.random.default_rng(seed)
     space = ConfigurationSpace(seed=seed)
@@ -37,8 +40,12 @@ def random_space(seed: int, *, finite: bool = False, conditions: bool = True, fo
     if conditions:
         for place, child in enumerate(hyperparameters[1:], start=1):
             parents = list(rng.choice(hyperparameters[:place], size=min(place, 2), replace=False))
-            if (condition := _condition(child, parents, space, rng)) is not None:
+            if (condition := _condition(child, parents, space, rng)) is None:
+                continue
+            try:
                 space.add(condition)
+            except InactiveHyperparameterSetError:  # ConfigSpace's own default breaks a few conditions: another space
+                return random_space(seed + _NEXT, finite=finite, conditions=conditions, forbidden=forbidden)
     default = space.get_default_configuration().get_array()
     points = [point.get_array() for point in space.sample_configuration(100)]
     for _ in range(int(rng.integers(4)) if forbidden else 0):

@@ -99,6 +99,15 @@ def test_in_process_exception_is_a_failed_result(make_job, do, error):
     assert f"in {do}" in done.result.info["traceback"]
 
 
+@pytest.fixture
+def interruptible():
+    """A process that a shell has started in the background ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_in_process_interrupt_passes_through_and_frees_the_slot(make_job):
     with InProcess(Fake(), {}, TASK) as executor:
         executor.submit(make_job(0, "interrupt"))
