@@ -52,6 +52,7 @@ __all__ = ["JOURNAL", "Fit", "Options", "fit"]
 JOURNAL = "journal.db"
 QUOTA_BYTES = 4 * 2**30
 FEW_CANDIDATES, ROWS_PER_CANDIDATE = 4, 40  # more candidates than this overfit the validation rows
+FIRST_THOUGHT = 3.0  # seconds of the default strategy, which brought no gain with less of a history
 REFIT_SHARE = 0.15  # of the time limit, for one more training on all rows
 MOST_AT_ONCE = 16  # trials; more bring little
 PENDING_SHARE = 1 / 8  # of all trials, whose results a strategy can do without: it learns from the others
@@ -234,6 +235,7 @@ def _search(
         seed=options.seed,
         evaluator=evaluator,
         cost=cost,
+        first_thought=FIRST_THOUGHT if options.strategy == "auto" else 0.0,
     )
     if isinstance(executor, InProcess):
         executor.on_report = search.heard

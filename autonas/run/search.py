@@ -33,7 +33,6 @@ from autonas.surrogates.cost import CostModel
 __all__ = ["Limits", "Search"]
 
 THINKING_SHARE = 0.1  # of the time so far, for the strategy
-FIRST_THOUGHT = 3.0  # seconds that a strategy's imports may take
 PATIENCE = 1000  # configurations in a row that are rejected before they cost any training
 KEPT = 60  # trials whose weights are kept at most for the ensemble
 FILLERS, MODELS = 20, 3  # variations that are considered at the end, of so many of the best trials
@@ -84,6 +83,9 @@ class Search:
         reports to :meth:`heard`.
     cost : CostModel or None
         Learns what trials take; used with a time limit only.
+    first_thought : float
+        Seconds that the strategy is expected to need for its first proposal: it waits until a tenth of the time so far
+        is as much.
     """
 
     space: SearchSpace
@@ -97,6 +99,7 @@ class Search:
     seed: int = 0
     evaluator: Evaluator | None = None
     cost: CostModel | None = None
+    first_thought: float = 0.0
 
     def __post_init__(self) -> None:
         for trial in self.journal.trials():
@@ -207,9 +210,11 @@ class Search:
         if clock.seconds is None:
             return self._ask()
         # the strategy's next thought will take about as long as its last ones
-        expected = FIRST_THOUGHT if self._strategy is None else self._thought / max(1, self._thoughts)
+        expected = self.first_thought if self._strategy is None else self._thought / max(1, self._thoughts)
         if self._thought + expected > THINKING_SHARE * clock.elapsed():
             return self._random()
+        if self._strategy is None:
+            self._strategy = self._new_strategy()  # imports are no thoughts
         start = time.monotonic()
         proposal = self._ask()
         self._thought += time.monotonic() - start

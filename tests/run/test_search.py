@@ -77,6 +77,8 @@ def search(
     task: Task | None = None,
     journal: type[Journal] = Journal,
     evaluator: type[Train] = Train,
+    seconds: float | None = None,
+    first_thought: float = 0.0,
 ) -> list[Trial]:
     """A search of a number of trials in this process, resumed if the folder has one."""
     task = task or small_task()
@@ -90,10 +92,11 @@ def search(
             InProcess(evaluator(metric, seed=seed), space, task),
             record,
             Checkpoints(folder, 2**30),
-            Limits(Clock(None), n_trials),
+            Limits(Clock(seconds), n_trials),
             progress,
             facts=facts,
             seed=seed,
+            first_thought=first_thought,
         ).run()
 
 
@@ -193,6 +196,13 @@ def test_the_portfolio_comes_first_cheapest_first(tmp_path: Path) -> None:
     trials = search(tmp_path, space, 5)
     assert [t.config for t in trials[:3]] == configs
     assert [t.proposal.origin for t in trials] == ["portfolio"] * 3 + ["random"] * 2
+
+
+@pytest.mark.parametrize(("first_thought", "origin"), [(0.0, "local"), (1e6, "random")])
+def test_a_strategy_speaks_as_soon_as_it_may(tmp_path: Path, first_thought: float, origin: str) -> None:
+    space = space_of(LINEAR, tmp_path)
+    (trial,) = search(tmp_path, space, 1, strategy="local", seconds=600.0, first_thought=first_thought)
+    assert trial.proposal.origin == origin
 
 
 @pytest.mark.parametrize("rows", [300, 1000, 8000, 50_000])
