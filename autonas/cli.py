@@ -104,7 +104,20 @@ def fit(
         str | None, typer.Option(help="Name (see `autonas spaces`) or YAML file.", show_default=False)
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="See `autonas strategies`.", show_default=False)] = None,
-    evaluator: Annotated[str | None, typer.Option(help="See `autonas evaluators`.", show_default=False)] = None,
+    evaluator: Annotated[
+        list[str] | None,
+        typer.Option(help="See `autonas evaluators`; several, the cheapest first, are a ladder.", show_default=False),
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(help='Metric, cost, or a limit such as "n_params < 1e6"; may be repeated.', show_default=False),
+    ] = None,
+    fidelity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOW[:HIGH]", help="Look cheaply first, as epochs=0.1; may be repeated.", show_default=False
+        ),
+    ] = None,
     cv: Annotated[str | None, typer.Option(help="auto, or the number of folds.", show_default=False)] = None,
     ensemble_size: Annotated[
         int | None, typer.Option(help="Largest number of models; 1: the single best.", show_default=False)
@@ -132,7 +145,9 @@ def fit(
         "metric": metric,
         "space": space,
         "strategy": strategy,
-        "evaluator": evaluator,
+        "evaluator": evaluator[0] if evaluator and len(evaluator) == 1 else evaluator or None,
+        "objectives": objectives or None,
+        "fidelity": _ranges(fidelity or ()) or None,
         "cv": int(cv) if cv is not None and cv.isdigit() else cv,
         "ensemble_size": ensemble_size,
         "refit": refit,
@@ -176,6 +191,21 @@ def resume(
         others = {name: value for name, value in record["options"].items() if name not in limits}
         record["options"] = others | {name: value for name, value in limits.items() if value is not None}
     _fit(model, record, X, y, anew=False, as_json=as_json, quiet=quiet)
+
+
+def _ranges(given: Sequence[str]) -> dict[str, list[float]]:
+    """``epochs=0.1`` as ``{"epochs": [0.1, 1]}``."""
+    ranges = {}
+    for text in given:
+        name, _, ends = text.partition("=")
+        low, _, high = ends.partition(":")
+        try:
+            ranges[name.strip()] = [float(low), float(high or 1)]
+        except ValueError:
+            raise OptionError(
+                f"--fidelity must be NAME=LOW or NAME=LOW:HIGH, such as epochs=0.1 or seconds=5:60. Given: {text!r}."
+            ) from None
+    return ranges
 
 
 def _read(data: Path, target: str | None) -> tuple[pd.DataFrame | Path, pd.Series | None]:

@@ -154,6 +154,7 @@ def test_a_space_is_shown_and_copied(folder):
         (("fit", "train.csv", "--target", "target", "--out", "other", "--space", "tabula"), "tabular"),
         (("fit", "train.csv", "--target", "target", "--out", "other", "--metric", "acuracy"), "accuracy"),
         (("fit", "train.csv", "--target", "target", "--out", "other", "--time-limit", "-1"), "time_limit"),
+        (("fit", "train.csv", "--target", "target", "--out", "other", "--fidelity", "epochs"), "NAME=LOW"),
         (("fit", "train.csv", "--target", "target", "--out", "model"), "model"),
         (("predict", "other", "new.csv", "--out", "out.csv"), "other"),
     ],
@@ -162,6 +163,37 @@ def test_wrong_arguments_get_one_line(folder, words, said):
     output = run(folder, *words, code=2)
     assert said in output
     assert "Traceback" not in output
+
+
+def test_objectives_fidelities_and_ladders(folder):
+    words = (
+        "--objectives",
+        "log_loss",
+        "--objectives",
+        "n_params < 1e6",
+        "--space",
+        "fcnet",
+        "--strategy",
+        "hyperband",
+    )
+    words += (
+        "--fidelity",
+        "epochs=0.3",
+        "--fidelity",
+        "data=0.5",
+        "--evaluator",
+        "zerocost",
+        "--evaluator",
+        "train",
+        "--cv",
+        "2",
+    )
+    run(folder, "fit", "train.csv", "--target", "target", "--n-trials", "2", "--out", "second", "--overwrite", *words)
+    options = json.loads((folder / "second" / "fit.json").read_text())["options"]
+    assert options["fidelity"] == {"epochs": [0.3, 1.0], "data": [0.5, 1.0]}
+    assert options["objectives"] == ["log_loss", "n_params < 1e6"]
+    assert options["evaluator"] == ["zerocost", "train"]
+    run(folder, "resume", "second", "--n-trials", "3")
 
 
 def test_a_folder_of_images(folder):
