@@ -28,19 +28,20 @@ class Noisy(Evaluator):
     """Predicts the target with an error of a given deviation, on the rows that the folds validate."""
 
     def evaluate(self, proposal: Proposal, parent: Path | None, workdir: Path, *args) -> Result:
-        Noisy.folds.append(len(self.task.folds))
+        Noisy.fits.append((proposal.config["seed"], len(self.task.folds)))
         rng = np.random.default_rng(proposal.config["seed"])
-        predictions = (self.task.y + proposal.config["deviation"] * rng.normal(size=ROWS))[:, None]
-        np.save(workdir / PREDICTIONS_FILE, predictions)
         rows = self.task.folds.covered
+        predictions = np.full((ROWS, 1), np.nan)
+        predictions[:, 0][rows] = (self.task.y + proposal.config["deviation"] * rng.normal(size=ROWS))[rows]
+        np.save(workdir / PREDICTIONS_FILE, predictions)
         return Result({"rmse": RMSE.loss(self.task.y[rows], predictions[rows], None)}, cost_seconds=1.0)
 
-    folds: ClassVar[list[int]] = []
+    fits: ClassVar[list[tuple[int, int]]] = []  # seed and number of folds
 
 
 @pytest.fixture
 def race() -> Race:
-    Noisy.folds = []
+    Noisy.fits = []
     X = np.arange(float(ROWS))[:, None]
     task = prepare(X, np.sin(X[:, 0]), kind="regression", cv=5)
     found = Race(RMSE, inner=Noisy(RMSE))
@@ -57,39 +58,59 @@ def told(race: Race, folder: Path, deviation: float, seed: int) -> Result:
 def test_what_is_surely_worse_is_given_up_after_one_fold(race, tmp_path):
     first = told(race, tmp_path, 1.0, 0)
     assert first.status == "ok"
-    assert Noisy.folds == [5]
     lost = told(race, tmp_path, 2.0, 1)
-    assert Noisy.folds == [5, 1]
+    assert Noisy.fits == [(0, 5), (0, 1), (1, 1)]  # the best runs the heat when it has a rival
     assert lost.status == "stopped"
+    assert lost.info["given_up_after"] == 1
     assert lost.loss == pytest.approx(2.0, rel=0.2)  # as its five folds would have had
     assert not list((tmp_path / "2.0-1").iterdir())
     better = told(race, tmp_path, 0.5, 2)
     assert better.status == "ok"
-    assert better.cost_seconds >= 1
-    assert Noisy.folds == [5, 1, 1, 5]
-    assert told(race, tmp_path, 1.0, 3).status == "stopped"  # the best is another one now
+    assert Noisy.fits[3:] == [(2, 1), (2, 5)]
+    assert told(race, tmp_path, 1.0, 3).status == "stopped"  # the best is another one now, which has run the heat
+    assert Noisy.fits[5:] == [(3, 1)]
 
 
 def test_equals_are_given_up_as_often_as_the_confidence_says(race, tmp_path):
     told(race, tmp_path, 1.0, 0)
-    best = race._best
+    told(race, tmp_path, 2.0, 0)
+    best = race._best, race._times
     stopped = 0
     for seed in range(1, 401):
         stopped += told(race, tmp_path, 1.0, seed).status == "stopped"
-        race._best = best
+        race._best, race._times = best
     # 5 %, and the luck of the one that all are compared with
     assert stopped / 400 < 0.12
 
 
-def test_promotions_and_repeated_folds_do_not_race(race, tmp_path):
+def test_a_race_over_seeds_has_a_heat_of_one_repeat(race, tmp_path):
+    rows = np.arange(ROWS)
+    pairs = [(rows[rows % 5 != k], rows[rows % 5 == k]) for _ in range(4) for k in range(5)]
+    race.prepare(race.space, prepare(rows[:, None] * 1.0, np.sin(rows), kind="regression", cv=pairs))
+    assert [len(heat.task.folds) for heat in race._heats] == [1, 5]
     told(race, tmp_path, 1.0, 0)
-    part = Proposal({"deviation": 2.0, "seed": 1}, 1 / 3)
-    (tmp_path / "part").mkdir()
-    assert race.evaluate(part, None, tmp_path / "part").status == "ok"
+    assert told(race, tmp_path, 2.0, 1).info["given_up_after"] == 1
+    # worse by 15 %: a hundred rows are too few to be sure of it, five hundred are enough
+    assert told(race, tmp_path, 1.15, 2).info["given_up_after"] == 5
+    assert Noisy.fits == [(0, 20), (0, 1), (1, 1), (2, 1), (0, 5), (2, 5)]
+
+
+def test_the_chance_of_a_wrong_verdict_is_shared_by_the_heats(race):
+    one = race._sure
     rows = np.arange(ROWS)
     pairs = [(rows[rows % 2 != k], rows[rows % 2 == k]) for _ in range(2) for k in range(2)]
     race.prepare(race.space, prepare(rows[:, None] * 1.0, np.sin(rows), kind="regression", cv=pairs))
-    assert told(race, tmp_path, 2.0, 2).status == "ok"
+    assert (one, race._sure) == pytest.approx((1.6449, 1.9600), abs=1e-4)  # quantiles of 5 and 2.5 %
+
+
+def test_low_fidelities_and_promotions_do_not_race(race, tmp_path):
+    told(race, tmp_path, 1.0, 0)
+    for number, proposal in enumerate(
+        (Proposal({"deviation": 2.0, "seed": 1}, 1 / 3), Proposal({"deviation": 2.0, "seed": 1}, 1.0, 0, "resume"))
+    ):
+        (tmp_path / str(number)).mkdir()
+        assert race.evaluate(proposal, None, tmp_path / str(number)).status == "ok"
+    assert Noisy.fits == [(0, 5), (1, 5), (1, 5)]
 
 
 def test_what_is_better_by_the_metric_goes_on(tmp_path):
@@ -99,8 +120,9 @@ def test_what_is_better_by_the_metric_goes_on(tmp_path):
         def evaluate(self, proposal: Proposal, parent: Path | None, workdir: Path, *args) -> Result:
             far = np.where(np.arange(ROWS) % 20, 0.0, 10.0) if proposal.config["few"] else np.full(ROWS, 1.0)
             predictions = (self.task.y + far)[:, None]
-            np.save(workdir / PREDICTIONS_FILE, predictions)
             rows = self.task.folds.covered
+            predictions[np.setdiff1d(np.arange(ROWS), rows)] = np.nan
+            np.save(workdir / PREDICTIONS_FILE, predictions)
             return Result({"mae": self.metric.loss(self.task.y[rows], predictions[rows], None)})
 
     mae = get_metric("mae", "regression")
