@@ -30,7 +30,7 @@ class Arc(Gp):
             n_values, ordered = len(listed_values(hyperparameter) or ()), hasattr(hyperparameter, "sequence")
             sizes.append(0 if ordered else n_values)
             scales.append(max(1, n_values - 1) if ordered else 1)  # ConfigSpace scales numbers, but no places in a list
-        return ArcProcess(sizes, scales, seed)
+        return ArcProcess(sizes, scales)
 
 
 STRATEGY = Arc

@@ -1,10 +1,11 @@
 """BOHB's kernel density model, with hpbandster's configuration generator underneath (Falkner et al 2018).
 
-``"hyperband(kde)"``, or ``"bohb"``, is the published method: the generator keeps a model for every fidelity and samples
-from that of the highest one.  It knows no ordered choices, so those are whole numbers to it; forbidden clauses are
+``"hyperband(kde)"``, or ``"bohb"``, is the published method: the generator keeps a model for every fidelity, and the
+highest one is sampled from.  It knows no ordered choices, so those are whole numbers to it; forbidden clauses are
 checked here; and its densities are replaced by :class:`Density`, since the original ones end in NaN, or below zero,
-where a choice has not been seen or a bandwidth passes that of the uniform distribution.  Left out: hpbandster's
-brackets (``hyperband`` has them), its workers and its name server.
+where a choice has not been seen or a bandwidth passes that of the uniform distribution.  All candidates are sampled
+and compared at once, with the numbers that the generator would draw, which takes them one by one.  Left out:
+hpbandster's brackets (``hyperband`` has them), its workers and its name server.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGY", "Density", "Kde", "without_ordinals"]
 
 _TRIES = 3  # samples of a configuration that is not known yet
+_LEAST = 1e-32  # density, as hpbandster has it
 
 
 class Kde(Strategy):
@@ -105,14 +107,39 @@ class Kde(Strategy):
 
     def _model_choice(self, key: tuple[int, int]) -> dict[str, Value] | None:
         """The first new configuration that is sampled and not forbidden."""
+        from ConfigSpace import Configuration
+        from ConfigSpace.util import deactivate_inactive_hyperparameters
+
+        models = self._generator.kde_models
+        good, bad = models[max(models)]["good"], models[max(models)]["bad"]
         for attempt in range(_TRIES):
-            with _quiet(), _numpy_seeded((*key, 2, attempt)):
-                sampled, info = self._generator.get_config(1.0)
-            if info["model_based_pick"]:
-                config = self._decode(sampled)
-                if config_key(config) not in self._known and self.space.table.violated(config) is None:
-                    return config
+            with _numpy_seeded((*key, 2, attempt)):
+                points = self._candidates(good)
+            ratios = np.maximum(bad.pdfs(points), _LEAST) / np.maximum(good.pdfs(points), _LEAST)
+            whole = Configuration(self._inner, vector=points[ratios.argmin()])
+            config = self._decode(dict(deactivate_inactive_hyperparameters(dict(whole), self._inner)))
+            if config_key(config) not in self._known and self.space.table.violated(config) is None:
+                return config
         return None
+
+    def _candidates(self, good: Density) -> np.ndarray:
+        """Points around those of the good density, (n, d), from numbers in the order in which the generator draws."""
+        from scipy.stats import truncnorm
+
+        generator, chosen = self._generator, np.array(self._sizes) > 0
+        bw = np.maximum(good.bw, generator.min_bandwidth)
+        centres, uniform = np.empty((2, generator.num_samples, len(bw)))
+        np.random.rand()  # noqa: NPY002 - the generator asks itself whether to draw at random
+        for i in range(len(centres)):
+            centres[i] = good.data[np.random.randint(0, len(good.data))]  # noqa: NPY002
+            for j, size in enumerate(self._sizes):
+                uniform[i, j] = np.random.rand()  # noqa: NPY002
+                if size and uniform[i, j] >= 1 - bw[j]:
+                    centres[i, j] = np.random.randint(size)  # noqa: NPY002
+        wide, numbers = generator.bw_factor * bw[~chosen], centres[:, ~chosen]
+        drawn = truncnorm.ppf(uniform[:, ~chosen], -numbers / wide, (1 - numbers) / wide, loc=numbers, scale=wide)
+        centres[:, ~chosen] = np.clip(drawn, 0, 1)
+        return centres
 
     def _encode(self, config: Config) -> dict[str, Any]:
         """The configuration in the generator's space, which has places in a list for ordered values."""
@@ -149,13 +176,18 @@ class Density:
 
     def pdf(self, point: Sequence[float]) -> float:
         """Density at a point."""
-        steps = np.asarray(point, dtype=float) - self.data
+        return float(self.pdfs(np.asarray(point, dtype=float)[None])[0])
+
+    def pdfs(self, points: np.ndarray) -> np.ndarray:
+        """Densities at (m, d) points, (m,)."""
+        steps = points[:, None] - self.data
         bw, chosen = self.bw, self._chosen
         kernels = np.empty_like(steps)
-        kernels[:, ~chosen] = np.exp(-0.5 * (steps / bw)[:, ~chosen] ** 2) / (math.sqrt(2 * math.pi) * bw[~chosen])
+        scaled = steps[..., ~chosen] / bw[~chosen]
+        kernels[..., ~chosen] = np.exp(-0.5 * scaled**2) / (math.sqrt(2 * math.pi) * bw[~chosen])
         missed = bw[chosen] / np.maximum(self._sizes[chosen] - 1, 1)
-        kernels[:, chosen] = np.where(steps[:, chosen] == 0, 1 - bw[chosen], missed)
-        return float(kernels.prod(1).mean())
+        kernels[..., chosen] = np.where(steps[..., chosen] == 0, 1 - bw[chosen], missed)
+        return np.asarray(kernels.prod(2).mean(1))
 
 
 def without_ordinals(space: ConfigurationSpace) -> ConfigurationSpace:

@@ -125,6 +125,10 @@ class Smac(Strategy):
         # as many leaves as there are trials: scikit-learn sets memory aside for SMAC's limit of a million
         return RandomForest(self.space.configspace, seed=seed, n_jobs=1, max_leaf_nodes=n, **_FOREST)
 
+    def _drawn(self, n: int) -> list[Configuration]:
+        """Random candidates when ``n`` configurations are known."""
+        return self.space.sample_configurations(self.candidates, (self.seed, n, 1))
+
     def _model_choice(self, rng: np.random.Generator) -> Config | None:
         """The new configuration of the highest expected improvement that was found."""
         from smac.acquisition.function import EI
@@ -135,7 +139,7 @@ class Smac(Strategy):
         improvement = EI()
         improvement.update(model=model, eta=expected.min())
 
-        drawn = self.space.sample_configurations(self.candidates, (self.seed, len(points), 1))
+        drawn = self._drawn(len(points))
         order = np.argsort(-improvement(drawn).ravel(), kind="stable")
         drawn = [drawn[i] for i in order]
         starts = [points[i] for i in np.argsort(expected, kind="stable")[:_STARTS]] + drawn[:_STARTS]

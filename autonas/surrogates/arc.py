@@ -18,7 +18,6 @@ from autonas.surrogates.kernels import matern
 
 __all__ = ["ArcProcess", "arc_distances"]
 
-_FIT = 200  # trials that the parameters are fitted to, at most
 _STEPS = 40  # evaluations of the posterior
 _WEIGHT_SD = 2.0  # of ln w
 _NOISE_MEAN, _NOISE_SD = -6.0, 1.5  # of ln noise
@@ -68,14 +67,11 @@ class ArcProcess:
         As in :func:`arc_distances`.
     scales : sequence of float
         What each column is divided by, so that numbers lie in [0, 1].
-    seed : int
-        Chooses the trials that parameters are fitted to, where there are many.
     """
 
-    def __init__(self, sizes: Sequence[int], scales: Sequence[float], seed: int = 0) -> None:
+    def __init__(self, sizes: Sequence[int], scales: Sequence[float]) -> None:
         self.sizes = list(sizes)
         self.scales = np.asarray(scales, dtype=float)
-        self.seed = seed
         d = len(self.sizes)
         # theta: ln w, rho, ln noise
         self.prior = np.concatenate([np.full(d, -0.5 * math.log(d)), np.full(d, 0.5), [_NOISE_MEAN]])
@@ -90,30 +86,47 @@ class ArcProcess:
         y : (n, 1) array
             Losses, on any scale around 0.
         """
+        self.condition(X, y, self.parameters(X, y))
+        return self
+
+    def parameters(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Theta of maximum posterior, of data as in :meth:`train`."""
         from scipy.optimize import minimize
 
-        X, z = X / self.scales, y.ravel()
-        chosen = np.argsort(z, kind="stable")
-        if len(z) > _FIT:
-            others = np.random.default_rng(self.seed).permutation(chosen[_FIT // 2 :])
-            chosen = np.concatenate([chosen[: _FIT // 2], others[: _FIT - _FIT // 2]])
-        found = minimize(
+        return minimize(
             self.objective,
             self.prior,
-            (X[chosen], z[chosen]),
+            (X / self.scales, y.ravel()),
             method="L-BFGS-B",
             jac=True,
             bounds=self._bounds,
             options={"maxfun": _STEPS},
-        )
-        self.theta, self._X = found.x, X
-        self._factor, self._alpha, self._variance = self._condition(self.correlation(X, X), z)[:3]
-        return self
+        ).x
+
+    def condition(self, X: np.ndarray, y: np.ndarray, theta: np.ndarray) -> None:
+        """Learn the data, with given parameters."""
+        self.theta, self._X = theta, X / self.scales
+        correlation = self.correlation(self._X, self._X)
+        self._factor, self._alpha, self._variance = self._condition(correlation, y.ravel())[:3]
 
     def correlation(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The kernel with the fitted parameters, of scaled points; 1 where two are equal; (n, m)."""
+        u, v = self._arcs(left), self._arcs(right)
+        return matern(np.maximum((u**2).sum(1)[:, None] + (v**2).sum(1) - 2 * u @ v.T, 0))
+
+    def _arcs(self, X: np.ndarray) -> np.ndarray:
+        """Scaled points as points of a Euclidean space, whose distances are those of :func:`arc_distances`."""
         w, rho, _ = self._split(self.theta)
-        return matern(np.tensordot(w**2, arc_distances(left, right, self.sizes, rho)[0], 1))
+        columns = []
+        for i, size in enumerate(self.sizes):
+            x = X[:, i, None]
+            there = (
+                x == np.arange(size)
+                if size
+                else np.concatenate([np.sin(np.pi * rho[i] * x), np.cos(np.pi * rho[i] * x)], 1)
+            )
+            columns.append(w[i] * np.nan_to_num(there.astype(float)))
+        return np.concatenate(columns, 1)
 
     def predict_marginalized(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of the loss without noise, (n, 1) each."""

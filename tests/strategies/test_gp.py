@@ -8,6 +8,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from smac.facade import BlackBoxFacade
 from smac.model.gaussian_process import GaussianProcess
 
+from autonas.core.trial import Proposal, Result, Trial
 from autonas.search_space.space import SearchSpace
 from autonas.strategies import make_strategy
 from autonas.testing.strategy_cases import conditional_space, run, smooth_loss
@@ -55,6 +56,22 @@ def test_the_process_is_smacs():
     theirs.train(X, strategy._targets(np.array([strategy._losses[key] for key in keys]))[:, None])
     new = np.array([c.get_array() for c in space.sample_configurations(20)])
     assert ours.predict_marginalized(new)[0] == pytest.approx(theirs.predict_marginalized(new)[0])
+
+
+@pytest.mark.parametrize("name", ["gp", "arc"])
+def test_a_long_search_that_is_replayed_goes_on_as_it_would_have(name):
+    trials = [
+        Trial(number, Proposal(config, origin="other"), Result({"loss": smooth_loss(config)}))
+        for number, config in enumerate(conditional_space().sample(240, seed=3))
+    ]
+    asked, told = (make_strategy(name, conditional_space(), seed=0, random_share=0) for _ in range(2))
+    for trial in trials:
+        asked.tell(trial)
+        if trial.id in (39, 60):
+            asked.predict([trial.config])  # fits the parameters
+        told.tell(trial)
+    assert len(asked._seen(asked._losses, 200)[0]) == 200
+    assert asked.ask().config == told.ask().config
 
 
 def test_targets_keep_order_and_mark_what_is_not_known():
