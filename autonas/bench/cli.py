@@ -192,6 +192,49 @@ def fidelity(
 
 
 @app.command()
+def ablation(
+    data: Annotated[
+        str, typer.Option(help="Sets, with commas: digits, an .npz file with X and y, or TABLE[target=COLUMN].")
+    ],
+    arms: Annotated[
+        str, typer.Option(help="portfolio and strategies after it, with commas.")
+    ] = "portfolio,random,auto",
+    seconds: Annotated[str, typer.Option(help="Time limits of the fits, with commas.")] = "60",
+    seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ..., SEEDS - 1.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder for runs.csv and report.txt.")] = Path("ablation"),
+) -> None:
+    """Measure what the search adds to the portfolio alone, by the loss on rows that no fit has seen.
+
+    A comparison that was cut off goes on where it was.
+    """
+    _one_thread()
+    from autonas.bench.ablation import PORTFOLIO, Job, append_runs, execute, read_runs, report
+    from autonas.bench.runs import split_specs
+    from autonas.errors import OptionError
+    from autonas.search_space.load import load_space
+    from autonas.strategies import make_strategy
+
+    names, limits = split_specs(arms), [float(limit) for limit in split_specs(seconds)]
+    if seeds < 1 or not all(limit > 0 for limit in limits):
+        raise OptionError(f"--seeds must be at least 1 and --seconds positive, not {seeds} and {seconds}.")
+    for name in names:
+        if name != PORTFOLIO:
+            make_strategy(name, load_space("tabular", "regression"))  # an unknown one ends here
+    # seed by seed and short fits first, so that a comparison which is cut off covers all sets alike
+    jobs = [
+        Job(d, a, limit, seed) for limit in limits for seed in range(seeds) for d in split_specs(data) for a in names
+    ]
+    runs = read_runs(out / "runs.csv")
+    todo = [job for job in jobs if job not in runs or runs[job].error]
+    with typer.progressbar(append_runs(out / "runs.csv", execute(todo)), length=len(todo), file=sys.stderr) as bar:
+        for run in bar:
+            runs[run.job] = run
+    text = report(runs[job] for job in jobs)
+    (out / "report.txt").write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
+
+
+@app.command()
 def fused(
     widths: Annotated[str, typer.Option(help="Widths of the networks, with commas.")] = "32,128,512",
     networks: Annotated[int, typer.Option(help="Configurations that train together.")] = 16,
