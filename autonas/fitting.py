@@ -245,7 +245,9 @@ def _search(
 def _at_once(options: Options, clock: Clock) -> int:
     """How many trials may begin before the strategy hears of them, to train as one network where that is faster.
 
-    With a time limit one after the other, since each has a time of its own to end in.
+    With a time limit one after the other: each trial has a clock of its own, by which its schedule ends, and plans its
+    folds by steps that it measures alone.  Trials that train as one would need one clock and one plan in common; and
+    where the slice ends a training rather than its epochs, faster steps become more epochs, not more trials.
     """
     if clock.seconds is not None or options.trial_time_limit is not None or options.n_trials is None:
         return 1

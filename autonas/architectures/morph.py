@@ -160,7 +160,7 @@ def _measure(network: nn.Module, state: dict[str, Tensor], norms: Iterable[str],
 
 
 def inherit_optimizer(
-    moments: Mapping[str, Mapping[str, np.ndarray]], inherited: Inherited, shapes: Mapping[str, tuple[int, ...]]
+    moments: Mapping[str, Mapping[str, np.ndarray]], origin: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, dict[str, np.ndarray]]:
     """State of an optimiser for the child: that of the parent where a tensor was copied unchanged, else zeros.
 
@@ -168,7 +168,8 @@ def inherit_optimizer(
     ----------
     moments : mapping of str to mapping
         For each parameter of the parent, its arrays ("exp_avg", ..., "step").
-    inherited : Inherited
+    origin : mapping of str to str
+        For tensors that are the parent's, the name there (see :class:`Inherited`).
     shapes : mapping of str to tuple of int
         Of the child's parameters.
 
@@ -180,12 +181,12 @@ def inherit_optimizer(
     template = next(iter(moments.values()), {})
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, shape in shapes.items():
-        old = moments.get(inherited.origin.get(name, ""))
+        old = moments.get(origin.get(name, ""))
         if old is not None:
             found[name] = {key: np.array(array) for key, array in old.items()}
         else:
             found[name] = {
-                key: np.zeros(() if key == "step" else shape, dtype=np.asarray(array).dtype)
+                key: np.zeros(shape if np.ndim(array) else (), dtype=np.asarray(array).dtype)
                 for key, array in template.items()
             }
     return found

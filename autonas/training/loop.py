@@ -24,7 +24,7 @@ from autonas.data.task import Folds
 from autonas.training.augment import Augmentation, mix, mix_shares
 from autonas.training.batches import Batches
 from autonas.training.noise import Noise, keys
-from autonas.training.optim import make_optimizer, parameter_groups, rate, set_rate
+from autonas.training.optim import make_optimizer, parameter_groups, parameter_order, rate, set_rate
 from autonas.training.stack import Stack, Weights
 
 __all__ = ["Data", "Trainer", "combine", "losses", "private_randomness", "score"]
@@ -302,11 +302,18 @@ class Trainer:
         """Inverse of :meth:`state`."""
         self.step, self.lead = state["step"], state["lead"]
         self.stack.load({name: torch.from_numpy(np.array(array)) for name, array in state["weights"].items()})
+        self._set_moments({int(number): part for number, part in state["optimizer"].items()})
+
+    def carry(self, moments: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Begin with the moments of another training: for each parameter the arrays that the optimiser keeps of it."""
+        self._set_moments({n: moments[name] for n, name in enumerate(parameter_order(self.stack.network))})
+
+    def _set_moments(self, moments: Mapping[int, Mapping[str, np.ndarray]]) -> None:
         whole = self.optimizer.state_dict()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         whole["state"] = {
-            int(number): {key: _like(value, parameters[int(number)]) for key, value in part.items()}
-            for number, part in state["optimizer"].items()
+            number: {key: _like(value, parameters[number]) for key, value in part.items()}
+            for number, part in moments.items()
         }
         self.optimizer.load_state_dict(whole)
 

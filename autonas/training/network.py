@@ -178,10 +178,7 @@ class NetworkLearner(Learner):
                 trainer.restore(self._saved["trainers"][number])
         elif self._heritage is not None:
             family = getattr(self.family, "module", None)
-            self._exact &= self._heritage.give(
-                trainer.stack, trainer.folds, family, self.options, self.problem.n_outputs, trainer.data.X,
-                trainer.batches.rows, self.seed,
-            )  # fmt: skip
+            self._exact &= self._heritage.give(trainer, family, self.options, self.problem.n_outputs)
         return trainer
 
     def _distil(self, pace: Pace) -> None:
@@ -346,7 +343,8 @@ class NetworkLearner(Learner):
         return {**self.options, "epochs": max(1, round(self._trained().epochs)), "early_stopping": "no"}, 1.0
 
     def inherit(self, state: Mapping[str, Any], options: Mapping[str, Any], how: Literal["copy", "morph"]) -> None:
-        self._heritage = Heritage(state["final"]["weights"], options, tuple(state["shape"]), how)
+        moments = [trainer["optimizer"] for trainer in (state["training"] or {"trainers": ()})["trainers"]]
+        self._heritage = Heritage(state["final"]["weights"], options, tuple(state["shape"]), how, moments)
 
     def state(self) -> dict[str, Any]:
         training: dict[str, Any] | None = self._saved

@@ -20,7 +20,7 @@ from autonas.core.trial import Value
 from autonas.errors import unknown
 from autonas.training.solvers import make_solver, policy_rate
 
-__all__ = ["rate", "parameter_groups", "make_optimizer", "set_rate"]
+__all__ = ["rate", "parameter_groups", "parameter_order", "make_optimizer", "set_rate"]
 
 _SCHEDULES = ("cosine", "linear", "constant", "sgdr")
 _DECAY_UNIT = 0.002  # SGD shrinks weights per step as AdamW does at this, its default, learning rate
@@ -91,6 +91,13 @@ def parameter_groups(network: nn.Module, parameters: Mapping[str, Tensor], n_row
         for name, tensors in groups.items()
         if tensors
     ]
+
+
+def parameter_order(network: nn.Module) -> list[str]:
+    """Names of a network's parameters in the order in which an optimiser numbers them."""
+    own = dict(network.named_parameters())
+    names = {id(parameter): name for name, parameter in own.items()}
+    return [names[id(parameter)] for group in parameter_groups(network, own, 1) for parameter in group["params"]]
 
 
 def make_optimizer(options: Mapping[str, Value], groups: list[dict]) -> torch.optim.Optimizer:
