@@ -64,11 +64,22 @@ class Model:
         Trials before the first fit.
     cap, fit_cap : int
         Trials that the process sees, and that a fit of its parameters sees, at most: half of them the best.
+    encoding : Encoding or None
+        What the process compares; None: the codes alone.
     """
 
-    def __init__(self, codes: Codes, n_objectives: int, seed: int, first: int, cap: int, fit_cap: int) -> None:
+    def __init__(
+        self,
+        codes: Codes,
+        n_objectives: int,
+        seed: int,
+        first: int,
+        cap: int,
+        fit_cap: int,
+        encoding: Encoding | None = None,
+    ) -> None:
         self.codes = codes
-        self.encoding = Encoding(codes)
+        self.encoding = encoding or Encoding(codes)
         parents = [j for children in codes.parents.values() for j in children]
         self.roots = [
             j for j, p in enumerate(codes.parameters) if p.kind == "choice" and not p.conditional and j in parents
@@ -87,7 +98,7 @@ class Model:
         self._anchor_mark: _Mark | None = None
         kinds = np.where(self.encoding.is_group, _GROUP, np.where(self.encoding.is_number, _NUMBER, _OTHER))
         self._log_weights = kinds.astype(float)
-        self._centre = self.encoding(codes.sample(500, np.random.default_rng(0))).mean(0)
+        self._centre = self.encoding.centre()
         self._process = self._make(with_fidelity=False)
         self._theta = self._anchor = self._process.prior
 

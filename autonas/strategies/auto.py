@@ -5,6 +5,8 @@ width is drawn afresh for every proposal (Srinivas et al 2010), and a local sear
 Fitting and searching see a bounded number of trials, so a proposal costs the same after thousands of them.
 Where it is known what configurations cost, the cheapest of those that promise nearly the same is taken: a plainer rule
 than improvement per second (Snoek et al 2012), which goes for cheap ones that promise less.
+Encodings of one network with the same other values are one (after Ying et al 2019): only the first is proposed.
+Where networks are graphs, the best that the search finds are ranked anew by a second process, which sees the networks.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autonas.core.trial import Config, Proposal, Trial, config_key
-from autonas.search_space.space import SearchSpace
+from autonas.search_space.space import MODEL, SearchSpace
 from autonas.strategies._climb import Moves, climb
+from autonas.strategies._judge import Judge
 from autonas.strategies._model import Belief, Model
 from autonas.strategies.base import Strategy
 from autonas.strategies.random import draw
@@ -29,6 +32,9 @@ _BETAS = (1.0, 2.0, 3.0)  # widths of the confidence bound, in standard deviatio
 _OBSERVED = 5  # trials of lowest posterior mean whose neighbourhoods are candidates
 _NEARLY = 0.1  # of the deviation of all targets: bounds that differ by less are equal where costs are known
 _COSTED = 16  # so many of them at most are asked for their cost
+_LOOKS = 64  # at most so many candidates are compiled until one is a network that is not known
+_REDRAWS = 8  # so many random configurations at most are drawn for a network that is not known
+_SHORTLIST = 16  # so many candidates are ranked by what their networks are made of
 _RULED_OUT = 3.0  # a branch that is not better than the best trial by so many standard deviations gets no quota
 
 
@@ -85,16 +91,26 @@ class Auto(Strategy):
         conditional = bool(self._codes.parents)
         cap, fit_cap = (200, 120) if conditional else (300, 150)
         self._model = self._make_model(cap, fit_cap)
+        self._judge = self._make_judge(cap, fit_cap)
         self._moves = Moves(self._codes, 48, 32) if conditional else Moves(self._codes)
         self._drawn, self._starts, self._rounds = (150, 4, 4) if conditional else (200, 5, 6)
         self._rows: dict[str, np.ndarray] = {}  # all that is known, told or pending, by key
         self._taken: set[bytes] = set()
+        self._forms: dict[str, str] = {}  # canonical forms of networks made of graphs, by key of the configuration
+        self._networks: set[str] = set()  # those of all that is known
         self._pending: set[str] = set()
         self._counts = {j: [0] * int(self._codes.n_values[j]) for j in self._model.roots}
         self._design: np.ndarray | None = None
 
     def _make_model(self, cap: int, fit_cap: int) -> Model:
         return Model(self._codes, len(self.objectives), self.seed, self.initial, cap, fit_cap)
+
+    def _make_judge(self, cap: int, fit_cap: int) -> Judge | None:
+        """What ranks the shortlist anew, where it pays: one objective, and networks that are graphs."""
+        graphs = any(self.space.has_graph({MODEL: kind}) for kind in self.space.families)
+        if not graphs or self.space.open or len(self.objectives) > 1:
+            return None
+        return Judge(self._codes, self.seed, self.initial, cap, fit_cap)
 
     def ask(self) -> Proposal | None:
         number = len(self._rows)
@@ -105,7 +121,7 @@ class Auto(Strategy):
         elif self._model.is_ready:
             config = self._model_choice(rng)
         if config is None:
-            config = draw(self.space, self._rows, (self.seed, number))
+            config = self._any_new(number)
         if config is None:
             return None
         proposal = Proposal(config, origin=self.name)
@@ -119,13 +135,19 @@ class Auto(Strategy):
         values = [trial.result.values[name] for name in self.objectives] if trial.ok else None
         if values is not None and not np.isfinite(values).all():
             values = None
-        self._model.tell(self._rows[trial.proposal.key], trial.proposal.fidelity, values)
+        row = self._rows[trial.proposal.key]
+        self._model.tell(row, trial.proposal.fidelity, values)
+        if self._judge is not None:
+            self._judge.tell(row, trial.proposal.fidelity, values)
 
     def _note(self, proposal: Proposal) -> None:
         if proposal.key not in self._rows:
             row = self._codes.encode(proposal.config)
             self._rows[proposal.key] = row
             self._taken.add(row.tobytes())
+            form = self._form(proposal.key, proposal.config)
+            if form is not None:
+                self._networks.add(form)
             for j, counts in self._counts.items():
                 counts[int(row[j])] += 1
 
@@ -136,11 +158,40 @@ class Auto(Strategy):
         return self._first_new(self._design[number : number + 1])
 
     def _first_new(self, rows: np.ndarray) -> dict[str, Any] | None:
+        refused: set[str] = set()
         for row in rows:
             config = self._codes.decode(row)
-            if config_key(config) not in self._rows:
+            key = config_key(config)
+            if key in self._rows or key in refused:
+                continue
+            if self._form(key, config) not in self._networks:
                 return config
+            refused.add(key)
+            if len(refused) == _LOOKS:
+                break
         return None
+
+    def _any_new(self, number: int) -> dict[str, Any] | None:
+        """A random configuration that is new; its network too, unless a few draws find none."""
+        known = set(self._rows)
+        config = draw(self.space, known, (self.seed, number))
+        for look in range(1, _REDRAWS):
+            if config is None:
+                break
+            key = config_key(config)
+            if self._form(key, config) not in self._networks:
+                break
+            known.add(key)
+            config = draw(self.space, known, (self.seed, number, look)) or config
+        return config
+
+    def _form(self, key: str, config: Config) -> str | None:
+        """The canonical form; None where a configuration is no other's network, or its genome decides."""
+        if self.space.open or not self.space.has_graph(config):
+            return None
+        if key not in self._forms:
+            self._forms[key] = self.space.canonical(config)
+        return self._forms[key]
 
     # --- acquisition -------------------------------------------------------------------------------------------------
 
@@ -153,19 +204,29 @@ class Auto(Strategy):
         if not len(candidates):
             return None
 
-        def value(rows: np.ndarray) -> np.ndarray:
-            heights = belief.bound(rows, beta)
-            heights[~self._allowed(rows, root)] = -np.inf
-            return heights
-
+        value = self._value(belief, beta, root)
         heights = value(candidates)
         order = np.argsort(-heights, kind="stable")
         starts = order[: self._starts]
         ends, tops = climb(value, candidates[starts], heights[starts], self._moves, rng, self._rounds)
         found = np.concatenate([ends[np.argsort(-tops, kind="stable")], candidates[order]])
+        if self._judge is not None:
+            value = self._value(self._judge.belief(self._pending_rows(), rng), beta, root)
+            short = _distinct(found)[:_SHORTLIST]
+            found = np.concatenate([short[np.argsort(-value(short), kind="stable")], found])
         if self.seconds is not None:
             found = self._cheapest_first(np.concatenate([found, self._moves.around(found[:1], rng)[0]]), value)
         return self._first_new(found)
+
+    def _value(self, belief: Belief, beta: float, root: dict[int, float]) -> Callable[[np.ndarray], np.ndarray]:
+        """Confidence bounds of codes; of those that are known, or outside the branch, minus infinity."""
+
+        def value(rows: np.ndarray) -> np.ndarray:
+            heights = belief.bound(rows, beta)
+            heights[~self._allowed(rows, root)] = -np.inf
+            return heights
+
+        return value
 
     def _cheapest_first(self, rows: np.ndarray, value: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Best first, but of those that are nearly as good as the best the cheapest first."""
@@ -196,8 +257,7 @@ class Auto(Strategy):
         rows = self._codes.sample(self._drawn, rng, root)
         if len(best):
             rows = np.concatenate([rows, self._moves.around(best, rng)[0]])
-        first = list({key: i for i, key in reversed(list(enumerate(row_keys(rows))))}.values())
-        rows = rows[np.sort(first)]
+        rows = _distinct(rows)
         return rows[self._allowed(rows, root)]
 
     def _neglected_branch(self, belief: Belief, rng: np.random.Generator) -> tuple[dict[int, float], np.ndarray] | None:
@@ -213,6 +273,12 @@ class Auto(Strategy):
             if len(candidates) and belief.bound(candidates, _RULED_OUT).max() >= -belief.fitted.min():
                 return root, candidates
         return None
+
+
+def _distinct(rows: np.ndarray) -> np.ndarray:
+    """Each code once, where it comes first."""
+    first = list({key: i for i, key in reversed(list(enumerate(row_keys(rows))))}.values())
+    return rows[np.sort(first)]
 
 
 STRATEGY = Auto

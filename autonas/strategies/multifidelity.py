@@ -76,6 +76,9 @@ class MultiFidelity(Auto):
         first = min(_FIRST, self.initial)
         return RungModel(self._codes, len(self.objectives), self.seed, first, cap, fit_cap, self.fidelities)
 
+    def _make_judge(self, cap: int, fit_cap: int) -> None:
+        """None: which rung to run follows from one model of all of them."""
+
     def ask(self) -> Proposal | None:
         number = len(self._points)
         rng = np.random.default_rng((self.seed, number))

@@ -51,12 +51,14 @@ class Encoding:
     """
 
     def __init__(self, codes: Codes) -> None:
+        self._codes = codes
         parameters = codes.parameters
         blocks = [[j] for j, parameter in enumerate(parameters) if len(parameter.values) != 1] + groups(codes)
         self.is_group = np.array([len(block) > 1 for block in blocks], dtype=bool)
         self.is_number = np.array([not parameters[block[0]].values for block in blocks], dtype=bool)
         widths = [_width([parameters[j] for j in block]) for block in blocks]
         self.block = np.repeat(np.arange(len(blocks)), widths)
+        self._n_features = len(self.block)
         firsts = np.cumsum(widths) - widths
         # each listed hyperparameter of a block adds to one feature of it; which one and how much is looked up by the
         # code, where -1, inactive, takes the last place of a table
@@ -83,7 +85,14 @@ class Encoding:
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Features of codes, (n, n_features)."""
-        n, width = len(codes), len(self.block)
+        return self._of_codes(codes)
+
+    def centre(self) -> np.ndarray:
+        """Mean of the features over the space, about: (n_features,)."""
+        return self._of_codes(self._codes.sample(500, np.random.default_rng(0))).mean(0)
+
+    def _of_codes(self, codes: np.ndarray) -> np.ndarray:
+        n, width = len(codes), self._n_features
         values = codes[:, self._columns].astype(np.intp)
         lines = np.arange(len(self._columns))
         places = np.arange(n)[:, None] * width + self._features[lines, values]

@@ -24,7 +24,7 @@ from autonas.errors import ArchitectureError, unknown
 from autonas.search_space.encode import VectorEncoding
 from autonas.search_space.space import USUAL_SHAPES, SearchSpace
 
-__all__ = ["PARTS", "Features", "default_parts", "path_counts"]
+__all__ = ["PARTS", "Features", "default_parts", "living", "path_counts"]
 
 PARTS = ("vector", "paths", "cost")
 LONGEST = 3  # operations in a path
@@ -35,20 +35,28 @@ Past = Counter[int]
 """Operations that a value comes from, by their number; several paths from one count several times."""
 
 
-def _operations(graph: Graph) -> list[tuple[str, Past]]:
-    """Label and past of every operation on which the result depends, and last of the output."""
+def living(graph: Graph) -> list[bool]:
+    """Nodes on which the result depends and that something other than zeros reaches."""
     needed = {graph.result}
     for number in range(len(graph.nodes) - 1, -1, -1):
         if number in needed:
             needed.update(graph.nodes[number].inputs)
+    alive: list[bool] = []
+    for number, node in enumerate(graph.nodes):
+        zero = bool(node.layers) and isinstance(node.layers[0], Zeros)
+        reached = not node.inputs or any(alive[i] for i in node.inputs)
+        alive.append(number in needed and not zero and reached)
+    return alive
+
+
+def _operations(graph: Graph) -> list[tuple[str, Past]]:
+    """Label and past of every operation that lives, and last of the output."""
     found: list[tuple[str, Past]] = []
     pasts: list[Past] = []
-    for number, node in enumerate(graph.nodes):
+    for node, alive in zip(graph.nodes, living(graph), strict=True):
         past: Past = Counter()
         for i in node.inputs:
             past.update(pasts[i])
-        zero = bool(node.layers) and isinstance(node.layers[0], Zeros)
-        alive = number in needed and not zero and bool(past or not node.inputs)
         if alive and node.label not in _PLUMBING:
             found.append((node.label, past))
             past = Counter({len(found) - 1: 1})
