@@ -213,8 +213,9 @@ class Auto(Strategy):
         if self._judge is not None:
             value = self._value(self._judge.belief(self._pending_rows(), rng), beta, root)
             short = _distinct(found)[:_SHORTLIST]
-            found = np.concatenate([short[np.argsort(-value(short), kind="stable")], found])
-        if self.seconds is not None:
+            ranked = short[np.argsort(-value(short), kind="stable")]
+            found = np.concatenate([ranked if self.seconds is None else self._cheapest_first(ranked, value), found])
+        elif self.seconds is not None:
             found = self._cheapest_first(np.concatenate([found, self._moves.around(found[:1], rng)[0]]), value)
         return self._first_new(found)
 

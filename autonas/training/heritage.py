@@ -5,9 +5,9 @@ fold that the parent did not train starts from scratch: the networks of other fo
 
 Where the parent's training could go on (a rung below the highest), the momentum of SGD of tensors that the child takes
 over unchanged is carried along, too: on 400 digits a wider child of a small convolutional network had a validation loss
-lower by 4, 9 and 12 % after 5, 10 and 20 % of its schedule, 3 % at its end (6 seeds).  The moments of Adam are not: there
-they changed nothing (of networks that had learned little), and wider perceptrons, which were overfitting already, got
-worse by up to 4 %.  A schedule that has ended leaves nothing to carry: its checkpoint has no moments.
+lower by 4, 9 and 12 % after 5, 10 and 20 % of its schedule, 3 % at its end (6 seeds).  The moments of Adam are not:
+there they changed nothing (of networks that had learned little), and wider perceptrons, which were overfitting already,
+got worse by up to 4 %.  A schedule that has ended leaves nothing to carry: its checkpoint has no moments.
 """
 
 from __future__ import annotations
