@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from autonas.bench.rows import append_rows
 from autonas.core.trial import Proposal, Trial
 from autonas.strategies.base import Strategy
 
@@ -205,16 +206,6 @@ def read_runs(path: Path) -> dict[Job, Run]:
 
 def append_runs(path: Path, runs: Iterable[Run]) -> Iterator[Run]:
     """Write each run to the file as it comes, and hand it on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", newline="", encoding="utf-8") as file:
-        if not new and not path.read_bytes().endswith(b"\n"):
-            file.write("\n")
-        writer = csv.DictWriter(file, _COLUMNS)
-        if new:
-            writer.writeheader()
-        for one in runs:
-            row = {name: getattr(one, name) for name in _COLUMNS if name not in _JOB}
-            writer.writerow(asdict(one.job) | row)
-            file.flush()
-            yield one
+    return append_rows(
+        path, _COLUMNS, runs, lambda run: asdict(run.job) | {n: getattr(run, n) for n in _COLUMNS if n not in _JOB}
+    )

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from autonas.bench.functions import Function
+from autonas.bench.rows import append_rows
 from autonas.bench.scores import make_score
 from autonas.bench.suites import get_benchmark
 from autonas.core.trial import config_key
@@ -225,17 +226,9 @@ def read_runs(path: Path) -> dict[Job, Run]:
 
 def append_runs(path: Path, runs: Iterable[Run]) -> Iterator[Run]:
     """Write each run to the file as it comes, and hand it on."""
-    new = not path.exists() or path.stat().st_size == 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="", encoding="utf-8") as file:
-        if not new and not path.read_bytes().endswith(b"\n"):
-            file.write("\n")
-        writer = csv.DictWriter(file, _COLUMNS)
-        if new:
-            writer.writeheader()
-        for one in runs:
-            row = asdict(one.job) | {name: getattr(one, name) for name in _COLUMNS if name not in _JOB}
-            row["curve"] = " ".join(f"{n:g}:{score:.6g}" for n, score in one.curve)
-            writer.writerow(row)
-            file.flush()
-            yield one
+    return append_rows(path, _COLUMNS, runs, _row)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    row = asdict(run.job) | {name: getattr(run, name) for name in _COLUMNS if name not in _JOB}
+    return row | {"curve": " ".join(f"{n:g}:{score:.6g}" for n, score in run.curve)}
