@@ -115,7 +115,7 @@ class Race(Wrapper):
         if number not in self._times:
             assert self._best is not None
             proposal = self._best[1]
-            known = proposal.inherit is None  # what it inherited is gone
+            known = proposal.inherit not in ("copy", "morph")  # what it inherited is gone
             self._times[number] = self._run(self._heats[number], proposal, None, clock) if known else None
         return self._times[number]
 

@@ -113,6 +113,13 @@ def test_low_fidelities_and_promotions_do_not_race(race, tmp_path):
     assert Noisy.fits == [(0, 5), (1, 5), (1, 5)]
 
 
+@pytest.mark.parametrize(("how", "status"), [("resume", "stopped"), ("morph", "ok")])
+def test_a_promoted_best_runs_the_heat_from_scratch_but_an_heir_cannot(race, tmp_path, how, status):
+    (tmp_path / how).mkdir()
+    assert race.evaluate(Proposal({"deviation": 1.0, "seed": 0}, 1.0, 7, how), None, tmp_path / how).status == "ok"
+    assert told(race, tmp_path, 3.0, 1).status == status
+
+
 def test_what_is_better_by_the_metric_goes_on(tmp_path):
     class Few(Noisy):
         """Wrong by 1 in every row, or right but in every twentieth, which is wrong by 10."""
